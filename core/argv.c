@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "argv.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void argv_free(struct argv *argv)
+{
+    strv_free(&argv->words);
+    strv_free(&argv->env);
+    free(argv->cwd);
+    argv->cwd = NULL;
+}
+
+void argv_copy(struct argv *to, const struct argv *from)
+{
+    strv_copy(&to->words, &from->words);
+    strv_copy(&to->env, &from->env);
+    if (from->cwd) {
+        free(to->cwd);
+        to->cwd = xstrdup(from->cwd);
+    }
+}
+
+void shell_quote(struct strbuf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "@%+=:,./_-";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        strbuf_addstr(out, word);
+        return;
+    }
+    strbuf_addch(out, '\'');
+    for (; *word; word++) {
+        if (*word == '\'')
+            strbuf_addstr(out, "'\\''");
+        else
+            strbuf_addch(out, *word);
+    }
+    strbuf_addch(out, '\'');
+}
+
+static void show_assignment(struct strbuf *out, const char *assignment, const struct strv *masked)
+{
+    size_t length = strcspn(assignment, "=");
+    AUTO_FREE char *name = xstrndup(assignment, length);
+    strbuf_addf(out, "%s=", name);
+    if (masked && strv_has(masked, name))
+        strbuf_addf(out, "\"$%s\"", name);
+    else if (assignment[length])
+        shell_quote(out, assignment + length + 1);
+}
+
+void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked)
+{
+    bool env = argv->env.n > 0 || argv->cwd;
+    if (env)
+        strbuf_addstr(out, "env ");
+    if (argv->cwd) {
+        strbuf_addstr(out, "-C ");
+        shell_quote(out, argv->cwd);
+        strbuf_addch(out, ' ');
+    }
+    for (size_t i = 0; i < argv->env.n; i++) {
+        show_assignment(out, argv->env.v[i], masked);
+        strbuf_addch(out, ' ');
+    }
+    for (size_t i = 0; i < argv->words.n; i++) {
+        if (i)
+            strbuf_addch(out, ' ');
+        shell_quote(out, argv->words.v[i]);
+    }
+}
+
+/* Take one word at *text; the position behind it comes back, NULL for an unfinished quote. */
+static const char *split_word(const char *text, struct strbuf *word, const char **error)
+{
+    char quote = 0;
+    for (; *text && (quote || !strchr(" \t\r\n", *text)); text++) {
+        if (quote == '\'' && *text != '\'') {
+            strbuf_addch(word, *text);
+        } else if (*text == '\\' && text[1] && (quote != '"' || strchr("\"\\$`", text[1]))) {
+            strbuf_addch(word, *++text);
+        } else if (*text == quote) {
+            quote = 0;
+        } else if (!quote && (*text == '\'' || *text == '"')) {
+            quote = *text;
+        } else {
+            strbuf_addch(word, *text);
+        }
+    }
+    if (quote) {
+        *error = quote == '"' ? "a \" is not closed" : "a ' is not closed";
+        return NULL;
+    }
+    return text;
+}
+
+int argv_split(struct strv *words, const char *text, const char **error)
+{
+    static const char white[] = " \t\r\n";
+    for (text += strspn(text, white); *text; text += strspn(text, white)) {
+        struct strbuf word = STRBUF_INIT;
+        text = split_word(text, &word, error);
+        if (!text) {
+            strbuf_free(&word);
+            return -1;
+        }
+        strv_take(words, strbuf_detach(&word));
+    }
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A command as a value: words, environment, folder. Commands travel as this through builders,
+ * keeper and hand, never as text that was pasted together. The one quoting function lives here.
+ */
+#ifndef CIPLUG_CORE_ARGV_H
+#define CIPLUG_CORE_ARGV_H
+
+#include "strbuf.h"
+
+struct argv {
+    struct strv words;
+    struct strv env; /* NAME=VALUE: differences from the caller's environment */
+    char *cwd;       /* absolute, or NULL: the runner's own */
+};
+#define ARGV_INIT                                                                                  \
+    {                                                                                              \
+        {0}, {0}, NULL                                                                             \
+    }
+#define AUTO_ARGV __attribute__((cleanup(argv_free)))
+
+void argv_free(struct argv *argv);
+void argv_copy(struct argv *to, const struct argv *from);
+
+/* Add `word` quoted for a POSIX shell: one word, byte for byte, whatever it holds. Plain words
+ * (letters, digits, @%+=:,./_-) stay as they are unless they are empty; the rest stands in single
+ * quotes, with '\'' for a quote. Never starts with a bare "-" problem of its own: a leading dash is
+ * data and stays data; callers put "--" where a tool wants it. */
+void shell_quote(struct strbuf *out, const char *word);
+/* The whole command so that it can be pasted into a shell: env -C CWD NAME=VALUE... words. Values
+ * of the variables in `masked` (names; may be NULL) are shown as "$NAME", their names only. */
+void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked);
+/* Split like a shell would, without expansions: white space separates; '...', "..." and backslash
+ * quote. 0, or -1 with *error (static text) for an unfinished quote. */
+int argv_split(struct strv *words, const char *text, const char **error);
+
+#endif

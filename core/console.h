@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The built-in reporter: a struct ciplug_plugin like any other, on top of a screen.
+ */
+#ifndef CIPLUG_CORE_CONSOLE_H
+#define CIPLUG_CORE_CONSOLE_H
+
+#include "screen.h"
+#include <ciplug/plugin.h>
+
+#include <stdbool.h>
+
+struct console_settings {
+    struct screen *screen;
+    int output;     /* CIPLUG_OUTPUT_...: of the run; a step's own wins (event->output) */
+    bool progress;  /* a live area: stdout is a terminal and nobody said no */
+    bool heartbeat; /* a line every 30 s instead */
+    bool color;
+    int verbosity; /* -1, 0, 1 */
+    bool replay;   /* of a finished run: no live parts */
+};
+
+struct console;
+struct console *console_new(const struct console_settings *settings);
+void console_free(struct console *console);
+/* The reporter's table; self is the console. */
+extern const struct ciplug_reporter console_reporter;
+/* Called by the run's timer once a second: live area, heartbeat. `now_ns`: CLOCK_MONOTONIC. */
+void console_tick(struct console *console, uint64_t now_ns);
+/* SIGUSR1: what runs, since when, with its last line. */
+void console_dump(struct console *console);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Fan-out of the run's events. The journal is asked first: what it could not write is still shown,
+ * but the run then ends with status 3.
+ */
+#ifndef CIPLUG_CORE_EVENT_H
+#define CIPLUG_CORE_EVENT_H
+
+#include <ciplug/plugin.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct listener {
+    const char *name;
+    const struct ciplug_reporter *reporter; /* borrowed */
+    void *self;
+};
+
+struct events {
+    struct listener *list;
+    size_t n;
+    size_t alloc;
+    unsigned mask; /* of all of them */
+    bool failed;   /* a finish() said -1 */
+};
+
+void events_add(struct events *events, const char *name, const struct ciplug_reporter *reporter,
+                void *self);
+/* To every listener whose mask has the kind, in the order in which they were added. */
+void events_emit(struct events *events, const struct ciplug_event *event);
+/* finish() of all, also when one fails. 0, or -1 when any did. */
+int events_finish(struct events *events);
+void events_free(struct events *events);
+
+const char *outcome_name(int outcome); /* "passed"; "error" for what is unknown */
+int outcome_parse(const char *name);   /* 0: unknown */
+const char *event_name(int kind);      /* "command_finished" */
+int event_parse(const char *name);     /* 0: unknown */
+/* Names of the set flags, in order of their bits; NULL after the last. */
+const char *flag_name(unsigned bit);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The state folder: .ciplug/runs/RUN/{journal.jsonl,lock,logs/,artifacts/}, .ciplug/latest.
+ * Folders are made 0700, files 0600, nothing is followed through a planted link.
+ */
+#ifndef CIPLUG_CORE_RUNDIR_H
+#define CIPLUG_CORE_RUNDIR_H
+
+#include "strbuf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct rundir {
+    char run[9]; /* id: 8 of a-z0-9, first a letter */
+    char *state; /* absolute path of the state folder */
+    char *path;  /* absolute path of the run's folder */
+    int fd;      /* of that folder */
+    int lock;    /* flock()ed while the run lives: who can take it knows that the run is dead */
+};
+
+/* Make state folder and run folder (exclusive), take the lock, point `latest` at it (a temporary
+ * link, renamed). 0, or -1 after a message. */
+int rundir_create(struct rundir *dir, const char *state);
+/* Remove all but the newest `keep` runs; never a living one, never `except` (a run id or NULL). */
+void rundir_prune(const struct rundir *dir, unsigned keep, const char *except);
+/* The folder of an existing run: RUN id, unique beginning of one, or "latest"/NULL. The caller's
+ * string, or NULL after a message. */
+char *rundir_find(const char *state, const char *run);
+/* Whether its runner is still there. */
+bool rundir_alive(const char *run_path);
+/* Open logs/STEP/N.out (.err; N.A.out for attempt > 1) for writing, exclusive. *path gets the
+ * absolute path, the caller's. The descriptor, or -1 with errno. */
+int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsigned attempt,
+               bool error_stream, char **path);
+/* Absolute path of artifacts/STEP/N (N.A), which is made. The caller's, or NULL with errno. */
+char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
+                       unsigned attempt);
+void rundir_close(struct rundir *dir);
+
+#endif

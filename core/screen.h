@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The terminal, or whatever stdout is: a bounded queue and a thread that writes it, blocking.
+ * Nobody waits for it but the very end of the program. Own descriptors are never made non-blocking.
+ *
+ * Bytes that come from commands are made harmless on their way: control characters are shown as ^X
+ * or <9B>, but for newline, tab, and SGR colour sequences where colour is on; a carriage return in
+ * the middle of a line becomes a newline. Logs keep the raw bytes.
+ */
+#ifndef CIPLUG_CORE_SCREEN_H
+#define CIPLUG_CORE_SCREEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct screen;
+
+/* `fd` is borrowed (1). NULL with errno. */
+struct screen *screen_new(int fd, bool color);
+/* Text of ciplug itself, written as it is. When more than 4 MiB are queued, text marked droppable
+ * is left out and one line says how many lines were. */
+void screen_text(struct screen *screen, const char *text, size_t length, bool droppable);
+/* Bytes of a command, made harmless; `prefix` (may be NULL; copied) is put in front of each line.
+ * Keeps no state over calls: the caller hands over whole lines, or the rest of one at the end. Adds
+ * a newline when the last line has none and `finish` says so. */
+void screen_output(struct screen *screen, const void *bytes, size_t length, const char *prefix,
+                   bool finish);
+/* The same for a range of a file, read by the thread: costs no memory, is never dropped. `length`
+ * UINT64_MAX: to its end. */
+void screen_file(struct screen *screen, const char *path, uint64_t offset, uint64_t length,
+                 const char *prefix, bool finish);
+/* The live area below the scrolling text: replaced as a whole; "" removes it. Only on a terminal.
+ */
+void screen_status(struct screen *screen, const char *lines);
+/* errno of the first failed write: EPIPE means that the reader went away (no fault of the run),
+ * others a fault. 0: none. */
+int screen_error(struct screen *screen);
+/* Wait until all is written, or nothing moved for `stall_ns`, or *cancel becomes true (may be
+ * NULL); end the thread. */
+void screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *cancel);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one header a ciplug plugin includes. C11 and C++17, needs no other header of ciplug.
+ *
+ * A plugin is a shared object with one `struct ciplug_plugin`, exported by CIPLUG_PLUGIN(). It
+ * contributes builders (turn a command into the one that reaches the place where it must run),
+ * a reporter (receives the run's events) or an advisor (says how long an item should take).
+ *
+ * Calls: everything is called on the loop thread and must not block.
+ * Ownership: arguments are borrowed until the callback returns; what a plugin hands over through a
+ * call of the api is copied; `self` is the plugin's own.
+ * Growth: structs grow only at the end and carry their size; the core copies what both sides know
+ * into zeroed ones; 0 or NULL means the default; arrays are of pointers, closed by NULL; numbers
+ * are fixed-width with constants instead of enums; unknown event kinds are to be ignored, an
+ * unknown outcome is to be read as CIPLUG_ERROR. Until 1.0 the header may still change.
+ */
+#ifndef CIPLUG_PLUGIN_H
+#define CIPLUG_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A plugin of major N runs on every core of major N whose minor is at least the plugin's. */
+#define CIPLUG_ABI_MAJOR 1
+#define CIPLUG_ABI_MINOR 0
+
+/* Outcomes of a command: how it ended. Exactly one each. */
+#define CIPLUG_PASSED   1
+#define CIPLUG_FAILED   2 /* by its exit code */
+#define CIPLUG_SIGNALED 3 /* died by a signal that ciplug did not send */
+#define CIPLUG_TIMEOUT  4
+#define CIPLUG_ERROR    5 /* could not be run, or its place was lost */
+#define CIPLUG_CANCELLED                                                                           \
+    6 /* fail-fast, signal, run_timeout; also what never started because of them */
+#define CIPLUG_SKIPPED 7 /* skip code, `if`, or a failed need */
+
+/* Flags on top of an outcome. */
+#define CIPLUG_FLAG_FLAKY      1 /* passed after a retry */
+#define CIPLUG_FLAG_LEAKED     2 /* left processes behind */
+#define CIPLUG_FLAG_UNKILLABLE 4 /* something survived SIGKILL */
+#define CIPLUG_FLAG_TRUNCATED  8 /* its log is not whole */
+
+/* Kinds of events, in the order in which a run emits them. Also the bits of a reporter's mask. */
+#define CIPLUG_RUN_STARTED      0x0001
+#define CIPLUG_STEP_STARTED     0x0002
+#define CIPLUG_COMMAND_STARTED  0x0004
+#define CIPLUG_COMMAND_OUTPUT   0x0008 /* live only: bytes as they were written to the log */
+#define CIPLUG_COMMAND_NOTICE   0x0010 /* slow, retried, held back: `text` says it */
+#define CIPLUG_COMMAND_FINISHED 0x0020
+#define CIPLUG_STEP_FINISHED    0x0040
+#define CIPLUG_RUN_NOTICE       0x0080 /* `text`: of the run as a whole */
+#define CIPLUG_RUN_FINISHED     0x0100
+
+#define CIPLUG_STDOUT 1
+#define CIPLUG_STDERR 2
+
+/* How many of what. `planned` equals the sum of the other seven when a run has ended. Counts items
+ * where a step has them (also batched), else commands; cleanup steps stand apart. */
+struct ciplug_ledger {
+    size_t size;
+    uint64_t planned;
+    uint64_t passed;
+    uint64_t failed;
+    uint64_t signaled;
+    uint64_t timeout;
+    uint64_t error;
+    uint64_t cancelled;
+    uint64_t skipped;
+    uint64_t flaky;            /* among passed */
+    uint64_t commands_allowed; /* not passed, but the step says allow_failure */
+};
+
+/* What is run. */
+struct ciplug_command {
+    size_t size;
+    const char *step;
+    int32_t cleanup;  /* 1: of a cleanup step */
+    uint32_t number;  /* 1..count */
+    uint32_t count;   /* 0: not known yet (batch) */
+    const char *item; /* NULL: none; several joined by newlines when batched; any bytes but NUL */
+    const char *const *items; /* each of them; NULL when none */
+    uint32_t worker;          /* slot in the run's table, 1..; 0: not placed yet */
+    const char *host;         /* "local" or the [host]'s name; NULL: not placed yet */
+    uint32_t attempt;         /* 1.. */
+    const char *project;      /* unique per run and worker; NULL: not placed yet */
+    const char *script;       /* `command`, expanded, for a shell; NULL: none */
+    const char *const *words; /* `command` split into words and expanded, where `shell = none` */
+    const char *const
+        *shell;        /* words in front of the script, "sh" "-ec"; NULL where `shell = none` */
+    const char *label; /* for people: item, cell or number */
+};
+
+/* How it ended. */
+struct ciplug_result {
+    size_t size;
+    int32_t outcome;
+    int32_t exit_code; /* -1: none */
+    int32_t signal;    /* 0: none */
+    uint32_t flags;
+    int32_t final;        /* 1: the last attempt, this outcome counts */
+    uint64_t started_ns;  /* wall clock, since 1970; 0: never started */
+    uint64_t duration_ns; /* monotonic */
+    uint64_t bytes_out;
+    uint64_t bytes_err;
+    const char *reason;  /* one line, never NULL */
+    const char *log_out; /* absolute paths; NULL: none */
+    const char *log_err;
+};
+
+struct ciplug_event {
+    size_t size;
+    int32_t kind;
+    uint64_t time_ns;    /* wall clock, since 1970 */
+    const char *run;     /* run id, 8 of a-z0-9 */
+    const char *run_dir; /* absolute */
+    const char *step;    /* of step and command events */
+    int32_t cleanup;     /* 1: of a cleanup step */
+    const struct ciplug_command *command;
+    const struct ciplug_result
+        *result; /* COMMAND_FINISHED; on COMMAND_STARTED and _OUTPUT with the logs' paths */
+    const struct ciplug_ledger
+        *ledger;         /* STEP_STARTED, STEP_FINISHED: of that step; RUN_FINISHED: of all */
+    int32_t outcome;     /* STEP_FINISHED */
+    int32_t exit_status; /* RUN_FINISHED */
+    int32_t replayed;    /* 1: from a journal, not live */
+    const char *text;    /* notices; STEP_FINISHED: reason */
+    const void *bytes;   /* COMMAND_OUTPUT */
+    size_t length;
+    int32_t stream;  /* CIPLUG_STDOUT or CIPLUG_STDERR */
+    uint64_t offset; /* of these bytes in that log */
+    int32_t output;  /* the step's `output`: CIPLUG_OUTPUT_... */
+};
+
+/* `output` of a step or a run. */
+#define CIPLUG_OUTPUT_GROUP    1
+#define CIPLUG_OUTPUT_LIVE     2
+#define CIPLUG_OUTPUT_FAILURES 3
+#define CIPLUG_OUTPUT_NONE     4
+
+/* A command under construction. Opaque. */
+struct ciplug_argv;
+
+#define CIPLUG_LOG_ERROR   0
+#define CIPLUG_LOG_WARNING 1
+#define CIPLUG_LOG_NOTICE  2
+#define CIPLUG_LOG_DEBUG   3
+
+/* What the core does for a plugin. The first argument is the api itself, as given to open(). */
+struct ciplug_api {
+    size_t size;
+    uint32_t abi_minor;
+    /* Add a word at the end. Copies. 0, or -1 (a NULL word). */
+    int (*argv_add)(struct ciplug_argv *argv, const char *word);
+    /* Add all words of another command, its environment and folder. Copies. 0 or -1. */
+    int (*argv_append)(struct ciplug_argv *argv, const struct ciplug_argv *inner);
+    /* Set a variable for the process that is started. Copies. 0, or -1 (a bad name). */
+    int (*argv_env)(struct ciplug_argv *argv, const char *name, const char *value);
+    /* The value of one of the plugin's own options for this command: the step's, else the host's,
+     * else the plugin's section, else the default; placeholders expanded. NULL when unset. Borrowed
+     * until the callback returns. */
+    const char *(*option)(const struct ciplug_api *api, const struct ciplug_command *command,
+                          const char *name);
+    /* One line for people. */
+    void (*message)(const struct ciplug_api *api, int32_t level, const char *text);
+};
+
+/* Types of options: the core checks and converts, so that a plugin sees only what fits. */
+#define CIPLUG_OPTION_STRING   1 /* placeholders allowed */
+#define CIPLUG_OPTION_BOOL     2 /* yes, no */
+#define CIPLUG_OPTION_INTEGER  3 /* min..max */
+#define CIPLUG_OPTION_DURATION 4 /* 10s, 5m, 1h30m */
+#define CIPLUG_OPTION_WORDS    5 /* separated by white space */
+#define CIPLUG_OPTION_CHOICE   6 /* one of `choices` */
+#define CIPLUG_OPTION_PATH     7 /* relative to the configuration's folder */
+
+struct ciplug_option {
+    size_t size;
+    const char *name;
+    int32_t type;
+    const char *def;            /* as it would stand in the file; NULL: none */
+    const char *help;           /* one sentence */
+    const char *const *choices; /* CHOICE; closed by NULL */
+    int64_t min, max;           /* INTEGER; both 0: any */
+};
+
+/* Takes no inner command. */
+#define CIPLUG_BUILDER_LEAF 1
+/* What it starts lives on another machine or in a container: status and death do not travel. */
+#define CIPLUG_BUILDER_REMOTE 2
+/* It creates surroundings: --resume runs it again when something needs it. */
+#define CIPLUG_BUILDER_CREATES 4
+
+struct ciplug_builder {
+    size_t size;
+    const char
+        *name; /* "" for the builder that is called like its plugin; else PLUGIN.NAME in the file */
+    const char *help;
+    uint32_t flags;
+    /* Write into `out` the command that runs `inner` (NULL for a leaf, and for the innermost)
+     * there. 0, or -1 after a message. Must not touch the outside: it is also called for --dry-run.
+     */
+    int (*build)(void *self, const struct ciplug_command *command, const struct ciplug_argv *inner,
+                 struct ciplug_argv *out);
+};
+
+struct ciplug_reporter {
+    size_t size;
+    uint32_t events; /* bits of CIPLUG_... kinds */
+    void (*event)(void *self, const struct ciplug_event *event);
+    /* After RUN_FINISHED: write what has to be written. 0, or -1 after a message: status 3. */
+    int (*finish)(void *self);
+};
+
+struct ciplug_advisor {
+    size_t size;
+    /* How long this item of this step should take. 1 and *nanoseconds, or 0: not known. */
+    int (*estimate)(void *self, const char *step, const char *item, uint64_t *nanoseconds);
+};
+
+struct ciplug_plugin {
+    size_t size;
+    uint32_t abi_major;
+    uint32_t abi_minor;
+    const char *name; /* letters, digits, _ and -; the same as the file's without .so */
+    const char *version;
+    const char *summary; /* one line */
+    const struct ciplug_option *const *options;
+    const struct ciplug_builder *const *builders;
+    const struct ciplug_reporter *reporter;
+    const struct ciplug_advisor *advisor;
+    /* Called once, before anything else. 0 and *self, or -1 after a message. May be NULL. */
+    int (*open)(const struct ciplug_api *api, void **self);
+    /* Called once at the end, also after a failed run. May be NULL. */
+    void (*close)(void *self);
+};
+
+/* The ELF note that the core reads before it lets the plugin's code run: owner "ciplug", type 1,
+ * two 32-bit words: ABI major and minor. */
+#define CIPLUG_NOTE_OWNER "ciplug"
+#define CIPLUG_NOTE_TYPE  1
+
+struct ciplug_note {
+    uint32_t owner_size;
+    uint32_t data_size;
+    uint32_t type;
+    char owner[8];
+    uint32_t abi_major;
+    uint32_t abi_minor;
+};
+
+#define CIPLUG_EXPORT __attribute__((visibility("default")))
+
+/* At the foot of a plugin: CIPLUG_PLUGIN(shell_plugin); exports it under the name the core looks
+ * up. */
+#define CIPLUG_PLUGIN(table)                                                                       \
+    static const struct ciplug_note ciplug_abi_note                                                \
+        __attribute__((used, aligned(4), section(".note.ciplug"))) = {                             \
+            sizeof(CIPLUG_NOTE_OWNER), 8, CIPLUG_NOTE_TYPE, CIPLUG_NOTE_OWNER, CIPLUG_ABI_MAJOR,   \
+            CIPLUG_ABI_MINOR};                                                                     \
+    CIPLUG_EXPORT const struct ciplug_plugin *ciplug_plugin(void);                                 \
+    const struct ciplug_plugin *ciplug_plugin(void)                                                \
+    {                                                                                              \
+        return &(table);                                                                           \
+    }                                                                                              \
+    typedef char ciplug_plugin_needs_semicolon
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

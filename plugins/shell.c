@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+int ciplug_placeholder;
+int ciplug_placeholder;
