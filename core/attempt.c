@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "attempt.h"
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum state { STARTING, RUNNING, ENDED, DRAINING, DONE };
+
+struct stream {
+    uv_pipe_t pipe;
+    struct attempt *attempt;
+    int number;
+    bool open;
+    bool held;
+};
+
+struct attempt {
+    enum state state;
+    uint64_t id;
+    struct pooled *pooled;
+    struct attempt_hooks hooks;
+    void *data;
+    struct stream streams[2];
+    uv_timer_t drain;
+    int handles; /* that are not closed yet */
+    bool keep;   /* what it leaves behind stays in its hand */
+    struct attempt_end end;
+};
+
+static char read_buffer[65536]; /* one loop thread, and bytes are handed on at once */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct attempt *attempt = handle->data;
+    if (--attempt->handles > 0)
+        return;
+    attempt->hooks.done(attempt->data, &attempt->end);
+    free(attempt);
+}
+
+static void close_stream(struct stream *stream)
+{
+    if (!stream->open)
+        return;
+    stream->open = false;
+    uv_close((uv_handle_t *)&stream->pipe, on_closed);
+}
+
+/* The hand has ended and both pipes are at their end, or will never be. */
+static void finish(struct attempt *attempt)
+{
+    if (attempt->state == DONE)
+        return;
+    attempt->state = DONE;
+    close_stream(&attempt->streams[0]);
+    close_stream(&attempt->streams[1]);
+    uv_close((uv_handle_t *)&attempt->drain, on_closed);
+}
+
+static void finish_if_drained(struct attempt *attempt)
+{
+    if (attempt->state == DRAINING && !attempt->streams[0].open && !attempt->streams[1].open)
+        finish(attempt);
+}
+
+static void on_drain_over(uv_timer_t *timer)
+{
+    struct attempt *attempt = timer->data;
+    if (attempt->streams[0].held || attempt->streams[1].held)
+        uv_timer_start(timer, on_drain_over, ATTEMPT_DRAIN_MS, 0);
+    else
+        finish(attempt);
+}
+
+static void drain(struct attempt *attempt)
+{
+    if (attempt->state == DONE)
+        return;
+    attempt->state = DRAINING;
+    uv_timer_start(&attempt->drain, on_drain_over, ATTEMPT_DRAIN_MS, 0);
+    finish_if_drained(attempt);
+}
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)handle;
+    (void)suggested;
+    *buf = uv_buf_init(read_buffer, sizeof read_buffer);
+}
+
+static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
+{
+    struct attempt *attempt = handle->data;
+    struct stream *stream = (struct stream *)handle;
+    if (n > 0) {
+        attempt->hooks.bytes(attempt->data, stream->number, buf->base, (size_t)n);
+    } else if (n < 0) {
+        close_stream(stream);
+        finish_if_drained(attempt);
+    }
+}
+
+static void take_ending(struct attempt *attempt, const struct hand_event *event)
+{
+    struct attempt_end *end = &attempt->end;
+    end->code = event->code;
+    end->status = event->status;
+    end->ended = event->ended;
+    end->leaked = event->leaked;
+    end->unkillable = event->unkillable;
+    end->via = event->via;
+    memcpy(end->text, event->text, sizeof end->text);
+}
+
+static void on_done(struct attempt *attempt, const struct hand_event *event)
+{
+    take_ending(attempt, event);
+    bool aside = event->unkillable > 0 || (event->leaked > 0 && attempt->keep);
+    hands_give(attempt->pooled, aside);
+    attempt->pooled = NULL;
+    drain(attempt);
+}
+
+static void on_refused(struct attempt *attempt, const struct hand_event *event)
+{
+    attempt->end.refused = true;
+    attempt->end.where = event->where;
+    attempt->end.error = event->error;
+    hands_give(attempt->pooled, false);
+    attempt->pooled = NULL;
+    drain(attempt);
+}
+
+static void on_exited(struct attempt *attempt, const struct hand_event *event)
+{
+    struct attempt_end *end = &attempt->end;
+    attempt->state = ENDED;
+    end->ended_ns = event->at_ns;
+    end->code = event->code;
+    end->status = event->status;
+    end->ended = event->ended;
+    bool failed = event->code != CLD_EXITED || event->status != 0;
+    if (failed && event->ended == HAND_ENDED_ITSELF && attempt->hooks.held)
+        attempt->hooks.held(attempt->data, end);
+}
+
+static void on_hand(void *data, const struct hand_event *event)
+{
+    struct attempt *attempt = data;
+    if (!event) {
+        attempt->end.lost = true;
+        attempt->end.ended_ns = clock_mono_ns();
+        attempt->pooled = NULL;
+        drain(attempt);
+        return;
+    }
+    if (event->id != attempt->id)
+        return;
+    switch (event->kind) {
+    case HAND_STARTED:
+        attempt->state = RUNNING;
+        attempt->end.started = true;
+        attempt->end.pid = event->pid;
+        attempt->end.started_ns = event->at_ns;
+        attempt->hooks.started(attempt->data, &attempt->end);
+        break;
+    case HAND_REFUSED:
+        on_refused(attempt, event);
+        break;
+    case HAND_DEADLINE:
+        attempt->end.ended = HAND_ENDED_TIMEOUT;
+        if (attempt->hooks.held)
+            attempt->hooks.held(attempt->data, &attempt->end);
+        break;
+    case HAND_EXITED:
+        on_exited(attempt, event);
+        break;
+    case HAND_DONE:
+        on_done(attempt, event);
+        break;
+    }
+}
+
+static void open_stream(struct attempt *attempt, uv_loop_t *loop, int index, int fd)
+{
+    struct stream *stream = &attempt->streams[index];
+    stream->attempt = attempt;
+    stream->number = index + 1;
+    stream->open = true;
+    attempt->handles++;
+    uv_pipe_init(loop, &stream->pipe, 0);
+    stream->pipe.data = attempt;
+    /* The descriptor is a pipe of our own making: neither call has a way to fail that we could answer
+     * better than by an empty log, which the drain then ends. */
+    if (uv_pipe_open(&stream->pipe, fd) < 0)
+        close(fd);
+    (void)!uv_read_start((uv_stream_t *)&stream->pipe, give_buffer, on_read);
+}
+
+static int make_pipes(const struct attempt_request *request, int read_ends[2], int fds[3])
+{
+    int out[2] = {-1, -1}, err[2] = {-1, -1};
+    fds[0] = request->stdin_fd;
+    if (fds[0] < 0)
+        fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fds[0] < 0 || pipe2(out, O_CLOEXEC) < 0 ||
+        (!request->merge && pipe2(err, O_CLOEXEC) < 0)) {
+        int saved = errno;
+        int all[] = {request->stdin_fd < 0 ? fds[0] : -1, out[0], out[1]};
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+            auto_close(&all[i]);
+        errno = saved;
+        return -1;
+    }
+    read_ends[0] = out[0];
+    read_ends[1] = err[0];
+    fds[1] = out[1];
+    fds[2] = request->merge ? out[1] : err[1];
+    return 0;
+}
+
+static int ask_hand(struct attempt *attempt, struct hands *hands,
+                    const struct attempt_request *request, const int fds[3])
+{
+    static uint64_t last_id;
+    attempt->id = ++last_id;
+    attempt->pooled = hands_take(hands, on_hand, attempt);
+    if (!attempt->pooled)
+        return -1;
+    struct hand_request ask = {
+        .id = attempt->id,
+        .argv = request->argv,
+        .fds = {fds[0], fds[1], fds[2]},
+        .timeout_ns = request->timeout_ns,
+        .hold_ns = request->hold_ns,
+        .grace_ns = request->grace_ns,
+        .confirm_ns = request->confirm_ns,
+        .soft_signal = SIGTERM,
+        .on_leak = request->on_leak,
+        .marker = request->marker,
+    };
+    if (hand_start(&attempt->pooled->hand, &ask) == 0)
+        return 0;
+    int saved = errno;
+    hands_give(attempt->pooled, saved == EPIPE);
+    errno = saved;
+    return -1;
+}
+
+struct attempt *attempt_start(struct hands *hands, const struct attempt_request *request,
+                              const struct attempt_hooks *hooks, void *data)
+{
+    int fds[3], read_ends[2];
+    if (make_pipes(request, read_ends, fds) < 0)
+        return NULL;
+    struct attempt *attempt = xcalloc(1, sizeof *attempt);
+    attempt->hooks = *hooks;
+    attempt->data = data;
+    attempt->keep = request->on_leak == HAND_LEAK_KEEP;
+    int result = ask_hand(attempt, hands, request, fds);
+    int saved = errno;
+    if (request->stdin_fd < 0)
+        close(fds[0]);
+    close(fds[1]);
+    if (!request->merge)
+        close(fds[2]);
+    if (result < 0) {
+        auto_close(&read_ends[0]);
+        auto_close(&read_ends[1]);
+        free(attempt);
+        errno = saved;
+        return NULL;
+    }
+    open_stream(attempt, hands->loop, 0, read_ends[0]);
+    if (!request->merge)
+        open_stream(attempt, hands->loop, 1, read_ends[1]);
+    attempt->handles++;
+    uv_timer_init(hands->loop, &attempt->drain);
+    attempt->drain.data = attempt;
+    return attempt;
+}
+
+static void order(struct attempt *attempt, enum hand_order what, int signo)
+{
+    /* A hand that cannot be reached has died, and says so by end of file. */
+    if (attempt->pooled)
+        (void)hand_order(&attempt->pooled->hand, attempt->id, what, signo);
+}
+
+void attempt_stop(struct attempt *attempt, int signo)
+{
+    order(attempt, HAND_STOP, signo);
+}
+
+void attempt_kill(struct attempt *attempt)
+{
+    order(attempt, HAND_KILL, 0);
+}
+
+void attempt_go(struct attempt *attempt)
+{
+    order(attempt, HAND_GO, 0);
+}
+
+void attempt_hold_reading(struct attempt *attempt, int stream, bool hold)
+{
+    struct stream *s = &attempt->streams[stream - 1];
+    if (!s->open || s->held == hold)
+        return;
+    s->held = hold;
+    if (hold)
+        uv_read_stop((uv_stream_t *)&s->pipe);
+    else
+        (void)!uv_read_start((uv_stream_t *)&s->pipe, give_buffer, on_read);
+}

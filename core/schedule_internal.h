@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What schedule.c (steps and their needs) and schedule_place.c (slots) share.
+ */
+#ifndef CIPLUG_CORE_SCHEDULE_INTERNAL_H
+#define CIPLUG_CORE_SCHEDULE_INTERNAL_H
+
+#include "schedule.h"
+
+/* A failed batch whose items run one by one. */
+struct batch {
+    size_t open; /* items that have not ended */
+    bool failed; /* one of them did not pass by itself either */
+};
+
+enum progress_state { PROGRESS_WAITING, PROGRESS_OPENING, PROGRESS_OPEN, PROGRESS_ENDED };
+
+/* A step on its way. */
+struct progress {
+    struct step *step;
+    enum progress_state state;
+    bool started;        /* begun, and not skipped as a whole */
+    bool satisfied;      /* who needs it may start */
+    bool stopped;        /* no further command of it starts */
+    bool is_open;        /* in schedule->open */
+    struct task **tasks; /* all there ever were */
+    size_t n_tasks, a_tasks;
+    struct task **pending; /* in the order in which they are tried */
+    size_t n_pending, a_pending;
+    size_t *rest; /* units that no batch has taken yet */
+    size_t n_rest, taken_rest;
+    char **carried; /* a reason for each unit that --resume leaves out; NULL: none at all */
+    uint32_t next_number;
+    size_t running;
+    uint64_t weight_running; /* slots that its commands hold now */
+    uint64_t units[8];       /* final outcomes */
+    bool failed;             /* one that counts */
+    size_t *dependents;      /* steps that need it, directly */
+    size_t n_dependents, a_dependents;
+    char *reason;
+};
+
+struct schedule {
+    struct plan *plan;
+    bool cleanup;
+    enum failure_mode mode;
+    struct schedule_hooks hooks;
+    struct progress *steps;
+    size_t n_steps;
+    size_t open_steps;      /* that have not ended */
+    struct progress **open; /* PROGRESS_OPEN, in file order */
+    size_t n_open, a_open;
+    struct task **slots; /* [1..n_slots]: who holds it */
+    struct strv locks;
+    struct action *actions;
+    size_t n_actions, a_actions, next_action;
+    size_t *check; /* steps whose needs are to be looked at */
+    size_t n_check, a_check, next_check;
+    bool cancelled, failed, empty;
+    char *cancel_reason;
+    enum stop_why cancel_why;
+    size_t running;
+    uint64_t wake_ns;
+    struct batch **batches;
+    size_t n_batches, a_batches;
+};
+
+static inline struct progress *progress_of(const struct schedule *schedule, const struct step *step)
+{
+    return &schedule->steps[step->index];
+}
+
+/* schedule_place.c */
+struct task *task_new(struct progress *p, uint32_t number, const size_t *units, size_t n);
+void task_free(struct task *task);
+void pending_push(struct progress *p, struct task *task);
+/* Place one pending command on a slot if one can be: it is then running. */
+bool schedule_place(struct schedule *schedule, uint64_t now_ns, struct action *action);
+void schedule_release_slots(struct schedule *schedule, struct task *task);
+void schedule_release_locks(struct schedule *schedule, struct task *task);
+/* Slot number of the n-th (from 0) slot that the step may use; 0: there is none. */
+uint32_t nth_slot(const struct schedule *schedule, const struct step *step, uint32_t n);
+
+#endif

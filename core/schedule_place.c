@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "schedule_internal.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct task *task_new(struct progress *p, uint32_t number, const size_t *units, size_t n)
+{
+    struct task *task = xcalloc(1, sizeof *task);
+    task->step = p->step;
+    task->number = number;
+    task->units = xmemdup(units, n * sizeof *units);
+    task->n_units = n;
+    ARRAY_GROW(p->tasks, p->n_tasks, p->a_tasks);
+    p->tasks[p->n_tasks++] = task;
+    return task;
+}
+
+void task_free(struct task *task)
+{
+    free(task->units);
+    free(task->slots);
+    strv_free(&task->locks);
+    free(task);
+}
+
+void pending_push(struct progress *p, struct task *task)
+{
+    ARRAY_GROW(p->pending, p->n_pending, p->a_pending);
+    p->pending[p->n_pending++] = task;
+}
+
+static void pending_remove(struct progress *p, size_t at)
+{
+    p->n_pending--;
+    memmove(&p->pending[at], &p->pending[at + 1], (p->n_pending - at) * sizeof *p->pending);
+}
+
+uint32_t nth_slot(const struct schedule *schedule, const struct step *step, uint32_t n)
+{
+    for (uint32_t slot = 1; slot <= schedule->plan->n_slots; slot++) {
+        if (plan_slot_allowed(schedule->plan, step, slot) && n-- == 0)
+            return slot;
+    }
+    return 0;
+}
+
+static bool slot_usable(const struct schedule *schedule, const struct step *step, uint32_t slot)
+{
+    return !schedule->slots[slot] && plan_slot_allowed(schedule->plan, step, slot);
+}
+
+/* The lowest free slots that the task may take, `weight` of them; `avoid` is left out. How many. */
+static size_t find_slots(const struct schedule *schedule, const struct task *task, uint32_t avoid,
+                         uint32_t *found)
+{
+    size_t n = 0, weight = task->step->weight;
+    if (task->pinned) {
+        if (!schedule->slots[task->pinned])
+            found[n++] = task->pinned;
+        return n;
+    }
+    for (uint32_t slot = 1; slot <= schedule->plan->n_slots && n < weight; slot++) {
+        if (slot != avoid && slot_usable(schedule, task->step, slot))
+            found[n++] = slot;
+    }
+    return n;
+}
+
+static bool locks_free(const struct schedule *schedule, struct task *task, uint32_t slot)
+{
+    strv_clear(&task->locks);
+    if (schedule->hooks.locks)
+        schedule->hooks.locks(schedule->hooks.data, task, slot, &task->locks);
+    for (size_t i = 0; i < task->locks.n; i++) {
+        if (strv_has(&schedule->locks, task->locks.v[i]))
+            return false;
+    }
+    return true;
+}
+
+static void take(struct schedule *schedule, struct progress *p, struct task *task,
+                 const uint32_t *slots, size_t n)
+{
+    task->slots = xrealloc(task->slots, n * sizeof *slots);
+    memcpy(task->slots, slots, n * sizeof *slots);
+    task->n_slots = n;
+    task->slot = slots[0];
+    for (size_t i = 0; i < n; i++)
+        schedule->slots[slots[i]] = task;
+    strv_copy(&schedule->locks, &task->locks);
+    task->state = TASK_RUNNING;
+    task->attempt++;
+    p->running++;
+    p->weight_running += n;
+    schedule->running++;
+}
+
+enum placed { PLACED, BLOCKED_BY_LOCK, BLOCKED_BY_SLOT };
+
+static enum placed try_task(struct schedule *schedule, struct progress *p, struct task *task,
+                            uint32_t avoid)
+{
+    /* A pinned command takes its own place and no other, whatever its weight. */
+    size_t weight = task->pinned ? 1 : p->step->weight;
+    if (weight == 0 || weight > schedule->plan->n_slots)
+        return BLOCKED_BY_SLOT;
+    if (!task->pinned && p->weight_running + weight > plan_step_slots(schedule->plan, p->step))
+        return BLOCKED_BY_SLOT;
+    AUTO_FREE uint32_t *found = xcalloc(weight, sizeof *found);
+    if (find_slots(schedule, task, avoid, found) < weight)
+        return BLOCKED_BY_SLOT;
+    if (!locks_free(schedule, task, found[0]))
+        return BLOCKED_BY_LOCK;
+    take(schedule, p, task, found, weight);
+    return PLACED;
+}
+
+static bool any_slot_free(const struct schedule *schedule, const struct step *step)
+{
+    for (uint32_t slot = 1; slot <= schedule->plan->n_slots; slot++) {
+        if (slot_usable(schedule, step, slot))
+            return true;
+    }
+    return false;
+}
+
+/* `auto` starts with large batches, so that little is spent on starting, and ends with single
+ * items, so that all workers end together (guided self-scheduling: half of an even share each
+ * time). */
+static size_t batch_size(const struct schedule *schedule, const struct progress *p)
+{
+    size_t left = p->n_rest - p->taken_rest;
+    size_t size = p->step->batch;
+    if (p->step->batch == UINT32_MAX) {
+        size_t shares = 2 * (size_t)plan_step_slots(schedule->plan, p->step);
+        size = (left + shares - 1) / (shares ? shares : 1);
+    }
+    return size < left ? size : left;
+}
+
+static void form_batch(struct schedule *schedule, struct progress *p)
+{
+    size_t n = batch_size(schedule, p);
+    struct task *task = task_new(p, p->next_number++, p->rest + p->taken_rest, n);
+    p->taken_rest += n;
+    pending_push(p, task);
+}
+
+static void note_wake(struct schedule *schedule, uint64_t when_ns)
+{
+    if (!schedule->wake_ns || when_ns < schedule->wake_ns)
+        schedule->wake_ns = when_ns;
+}
+
+static bool waits_for_weight(const struct schedule *schedule, const struct progress *p)
+{
+    return p->step->weight > 1 &&
+           p->weight_running + p->step->weight <= plan_step_slots(schedule->plan, p->step);
+}
+
+/* Try the pending commands in order. A retry prefers another worker than the one before: such a wish
+ * counts in the first pass, and is forgotten in the second, when nothing else would use the slot. */
+static struct task *try_pending(struct schedule *schedule, struct progress *p, uint64_t now_ns,
+                                bool forget_wishes, bool *blocked)
+{
+    for (size_t i = 0; i < p->n_pending; i++) {
+        struct task *task = p->pending[i];
+        if (task->not_before_ns > now_ns) {
+            note_wake(schedule, task->not_before_ns);
+            continue;
+        }
+        uint32_t avoid = forget_wishes ? 0 : task->avoid;
+        enum placed placed = try_task(schedule, p, task, avoid);
+        if (placed == PLACED) {
+            pending_remove(p, i);
+            return task;
+        }
+        if (placed == BLOCKED_BY_SLOT && !task->pinned && !avoid) {
+            *blocked = waits_for_weight(schedule, p);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* *blocked: the step waits for several slots, which nobody after it may take. */
+static struct task *place_step(struct schedule *schedule, struct progress *p, uint64_t now_ns,
+                               bool *blocked)
+{
+    if (!any_slot_free(schedule, p->step))
+        return NULL;
+    if (p->n_pending == 0 && p->taken_rest < p->n_rest)
+        form_batch(schedule, p);
+    struct task *task = try_pending(schedule, p, now_ns, false, blocked);
+    if (!task && !*blocked)
+        task = try_pending(schedule, p, now_ns, true, blocked);
+    return task;
+}
+
+bool schedule_place(struct schedule *schedule, uint64_t now_ns, struct action *action)
+{
+    schedule->wake_ns = 0;
+    bool blocked = false;
+    for (size_t i = 0; i < schedule->n_open && !blocked; i++) {
+        struct progress *p = schedule->open[i];
+        if (p->stopped || (p->n_pending == 0 && p->taken_rest == p->n_rest))
+            continue;
+        struct task *task = place_step(schedule, p, now_ns, &blocked);
+        if (task) {
+            *action = (struct action){.kind = ACTION_START, .step = p->step, .task = task};
+            return true;
+        }
+    }
+    return false;
+}
+
+void schedule_release_slots(struct schedule *schedule, struct task *task)
+{
+    for (size_t i = 0; i < task->n_slots; i++)
+        schedule->slots[task->slots[i]] = NULL;
+    progress_of(schedule, task->step)->weight_running -= task->n_slots;
+    task->n_slots = 0;
+}
+
+void schedule_release_locks(struct schedule *schedule, struct task *task)
+{
+    struct strv left = STRV_INIT;
+    for (size_t i = 0; i < schedule->locks.n; i++) {
+        if (!strv_has(&task->locks, schedule->locks.v[i]))
+            strv_push(&left, schedule->locks.v[i]);
+    }
+    strv_free(&schedule->locks);
+    schedule->locks = left;
+    strv_clear(&task->locks);
+}
