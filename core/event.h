@@ -11,6 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Not passed, but its step says allow_failure: counted, shown, no reason for a status. */
+#ifndef CIPLUG_FLAG_ALLOWED
+#define CIPLUG_FLAG_ALLOWED 16
+#endif
+
 struct listener {
     const char *name;
     const struct ciplug_reporter *reporter; /* borrowed */
@@ -27,7 +32,9 @@ struct events {
 
 void events_add(struct events *events, const char *name, const struct ciplug_reporter *reporter,
                 void *self);
-/* To every listener whose mask has the kind, in the order in which they were added. */
+/* To every listener whose mask has the kind, in the order in which they were added. A listener may
+ * emit again from its callback: the inner event is then seen by all before the outer one is seen by
+ * those behind it. One that is added meanwhile gets only later events. */
 void events_emit(struct events *events, const struct ciplug_event *event);
 /* finish() of all, also when one fails. 0, or -1 when any did. */
 int events_finish(struct events *events);
@@ -37,7 +44,10 @@ const char *outcome_name(int outcome); /* "passed"; "error" for what is unknown 
 int outcome_parse(const char *name);   /* 0: unknown */
 const char *event_name(int kind);      /* "command_finished" */
 int event_parse(const char *name);     /* 0: unknown */
-/* Names of the set flags, in order of their bits; NULL after the last. */
-const char *flag_name(unsigned bit);
+/* The name of the flag 1 << `index`: 0 is "flaky", 1 "leaked", ...; NULL after the last. */
+const char *flag_name(unsigned index);
+unsigned flag_parse(const char *name); /* the flag itself, 1 << index; 0: unknown */
+const char *output_name(int output);   /* "group"; NULL for what is unknown */
+int output_parse(const char *name);    /* 0: unknown */
 
 #endif

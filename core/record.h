@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One record of the journal: an event, or an intent, as a JSON object. No I/O but /proc.
+ * All text but names that the configuration fixes passes the mask. All return a new object, or NULL
+ * when there was no memory for it.
+ */
+#ifndef CIPLUG_CORE_RECORD_H
+#define CIPLUG_CORE_RECORD_H
+
+#include "journal.h"
+
+#include <jansson.h>
+
+#define RECORD_VERSION 1
+
+json_t *record_run_started(const struct ciplug_event *event, const struct journal_header *header,
+                           uint64_t seq, const struct mask *mask);
+json_t *record_event(const struct ciplug_event *event, const struct journal_extra *extra,
+                     uint64_t seq, const struct mask *mask);
+json_t *record_intent(const char *kind, const char *what, uint64_t seq, const struct mask *mask);
+
+/* RFC 3339 in UTC with microseconds; `buf` of at least 40 bytes. Parsed with up to nine digits of
+ * fraction, or none. 0 or -1. */
+void record_time(char *buf, size_t size, uint64_t wall_ns);
+int record_time_parse(const char *text, uint64_t *wall_ns);
+
+/* Name and place of each number of a ledger, closed by NULL. */
+struct record_counter {
+    const char *name;
+    size_t offset;
+};
+extern const struct record_counter record_counters[];
+
+#endif
