@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Processes seen through /proc. Zombies are dead: PID 1 of a container may be slow to reap."""
+import os
+import signal
+import time
+
+
+def _read(pid, name):
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def stat(pid):
+    """(state, parent) or None."""
+    text = _read(pid, "stat")
+    if not text:
+        return None
+    fields = text.rpartition(b") ")[2].split()
+    return fields[0].decode(), int(fields[1])
+
+
+def alive(pid):
+    found = stat(pid)
+    return found is not None and found[0] not in "ZX"
+
+
+def all_pids():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def with_marker(marker):
+    """[(pid, command line)] of the living that have the marker in environment or arguments."""
+    wanted, found = marker.encode(), []
+    for pid in all_pids():
+        if pid == os.getpid():
+            continue
+        if wanted in _read(pid, "environ") or wanted in _read(pid, "cmdline"):
+            if alive(pid):
+                found.append((pid, _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace")))
+    return found
+
+
+def settle(marker, seconds):
+    """Wait until none is left; those that are after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = with_marker(marker)
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.02)
+
+
+def kill_all(marker):
+    """However fast they fork; stopped ones too."""
+    for _ in range(100):
+        left = with_marker(marker)
+        if not left:
+            return
+        for pid, _ in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        time.sleep(0.01)
+
+
+def children(pid):
+    return [other for other in all_pids() if (stat(other) or ("", 0))[1] == pid]
+
+
+def descendants(pid):
+    found, todo = [], [pid]
+    while todo:
+        for child in children(todo.pop()):
+            found.append(child)
+            todo.append(child)
+    return found
+
+
+def zombies_below(pid):
+    return [other for other in descendants(pid) if (stat(other) or ("", 0))[0] == "Z"]
+
+
+def open_files(pid):
+    """{fd: target}"""
+    found = {}
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return found
+
+
+def status_field(pid, name):
+    for line in _read(pid, "status").decode("utf-8", "replace").splitlines():
+        if line.startswith(name + ":"):
+            return line.partition(":")[2].strip()
+    return ""
