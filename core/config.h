@@ -36,17 +36,21 @@ struct config {
     size_t alloc;
 };
 
-/* Limits: a file of 16 MiB, a value of 64 KiB (65,536 bytes). */
+/* What was reported is left out: duplicate and misnamed keys, and whole sections whose header is no
+ * good. Names of sections are letters, digits, '_', '-', at most 64 bytes; keys may have '.', too.
+ * Limits: a file of 16 MiB, a value of 64 KiB (65,536 bytes). */
 #define CONFIG_FILE_MAX  (16U << 20)
 #define CONFIG_VALUE_MAX (64U << 10)
 
-/* Read `path` ("-": standard input). Everything that is wrong goes into `problems`; -1 when nothing
- * could be read at all. Must not hang on a FIFO, take a directory for an empty file, or follow
- * NULs. */
+/* Read `path` ("-": standard input until its end; relative paths then start at the working folder).
+ * Everything that is wrong with the form goes into `problems`, at most a hundred and "and N more";
+ * -1 when nothing could be read at all. Does not hang on a FIFO, take a directory for an empty
+ * file, or follow NULs. config_free() is right after both. */
 int config_load(struct config *config, const char *path, struct problems *problems);
 /* One --set: STEP.KEY=VALUE, ciplug.KEY=VALUE, PLUGIN.KEY=VALUE, also for hosts and cleanups. Where
- * a step, cleanup or host has that name it is meant; else the section [NAME], which is made when
- * there is none. Replaces the value or adds the key. */
+ * a step, cleanup or host (in this order) has that name it is meant; else the section [NAME], which
+ * is made when there is none (sections may move). Replaces the value, which is taken as it is, or
+ * adds the key. */
 void config_set(struct config *config, const char *assignment, struct problems *problems);
 void config_free(struct config *config);
 
