@@ -22,12 +22,13 @@ struct ciplug_argv {
 struct plugin {
     struct ciplug_api api;
     char *path;                           /* absolute; "built in" for the core's own */
-    struct ciplug_plugin table;           /* copy of min(size) bytes, the rest zero */
-    const struct ciplug_option **options; /* likewise copied; closed by NULL */
-    struct ciplug_builder *builders;
+    struct ciplug_plugin table;           /* copy of min(size) bytes, the rest zero; texts that
+                                             the plugin left out are ""; `builders` is NULL */
+    const struct ciplug_option **options; /* likewise copied and checked; closed by NULL */
+    struct ciplug_builder *builders;      /* likewise */
     size_t n_builders;
     struct ciplug_reporter reporter; /* event == NULL: none */
-    struct ciplug_advisor advisor;
+    struct ciplug_advisor advisor;   /* estimate == NULL: none */
     void *self;
     bool opened;
     struct plugins *registry;
@@ -47,24 +48,27 @@ struct plugins {
 /* `option` is --plugin-path (may be NULL); then CIPLUG_PLUGIN_PATH; then, when the program stands
  * in its build folder, plugins/.libs beside it; then the installed folder. */
 void plugins_init(struct plugins *plugins, const char *option);
-/* Load by name or path to a .so; once each. Refuses, before any of its code runs and with one clear
- * line: missing, not ELF, wrong class or machine, truncated, no or other ABI note, writable by
- * others (the file, or any folder above unless sticky), not owned by root or this user. `file`,
- * `line`: where it was named. Opens the file once and loads what it has checked (/proc/self/fd).
- * RTLD_NOW|RTLD_LOCAL, never closed. */
+/* Load by name or path to a .so (a text with '/'; relative ones start at the current folder: the
+ * caller makes them absolute); once each: what is known is returned again. NULL when refused,
+ * before any of its code runs and with exactly one problem: missing, not ELF, wrong class or
+ * machine, truncated, no or other ABI note, writable by others (the file, or any folder above
+ * unless sticky), not owned by root or this user. `file`, `line`: where it was named. Opens the
+ * file once and loads what it has checked (/proc/self/fd). RTLD_NOW|RTLD_LOCAL, never closed. */
 struct plugin *plugins_load(struct plugins *plugins, const char *name, const char *file, int line,
                             struct problems *problems);
-/* Add a plugin of the core itself (the console). */
+/* Add a plugin of the core itself (the console). NULL with a message when its table is wrong. */
 struct plugin *plugins_add(struct plugins *plugins, const struct ciplug_plugin *table,
                            const char *path);
 struct plugin *plugins_find(const struct plugins *plugins, const char *name);
 /* "docker.exec" or "shell" -> builder, or NULL. */
 const struct ciplug_builder *plugins_builder(const struct plugins *plugins, const char *name,
                                              struct plugin **plugin);
-/* Call every open() that was not called yet. 0 or -1 with a problem. */
+/* Call every open() that was not called yet. 0, or -1 with a problem for each that failed. */
 int plugins_open(struct plugins *plugins, struct problems *problems);
+/* Call close() of the opened ones, the last one first, then free the registry, path and all. */
 void plugins_close(struct plugins *plugins);
-/* Names of all plugins on the path, each once, sorted; for `ciplug plugins` and suggestions. */
+/* Names of all .so files on the path, each once, sorted, whatever they hold; for `ciplug plugins`
+ * and suggestions. */
 void plugins_list(const struct plugins *plugins, struct strv *names);
 
 #endif

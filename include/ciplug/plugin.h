@@ -24,9 +24,14 @@
 extern "C" {
 #endif
 
-/* A plugin of major N runs on every core of major N whose minor is at least the plugin's. */
+/* A plugin of major N runs on every core of major N whose minor is at least the plugin's. One that
+ * looks at api->abi_minor and at sizes before it uses what is newer may define a lower
+ * CIPLUG_NEEDS_MINOR in front of this header. */
 #define CIPLUG_ABI_MAJOR 1
 #define CIPLUG_ABI_MINOR 0
+#ifndef CIPLUG_NEEDS_MINOR
+#define CIPLUG_NEEDS_MINOR CIPLUG_ABI_MINOR
+#endif
 
 /* Outcomes of a command: how it ended. Exactly one each. */
 #define CIPLUG_PASSED   1
@@ -149,7 +154,8 @@ struct ciplug_argv;
 #define CIPLUG_LOG_NOTICE  2
 #define CIPLUG_LOG_DEBUG   3
 
-/* What the core does for a plugin. The first argument is the api itself, as given to open(). */
+/* What the core does for a plugin. The first argument is the api itself, as given to open(); it is
+ * valid until close() has returned. Only on the loop thread. */
 struct ciplug_api {
     size_t size;
     uint32_t abi_minor;
@@ -157,14 +163,15 @@ struct ciplug_api {
     int (*argv_add)(struct ciplug_argv *argv, const char *word);
     /* Add all words of another command, its environment and folder. Copies. 0 or -1. */
     int (*argv_append)(struct ciplug_argv *argv, const struct ciplug_argv *inner);
-    /* Set a variable for the process that is started. Copies. 0, or -1 (a bad name). */
+    /* Set a variable for the process that is started, or replace it. Copies. 0, or -1 (a name that
+     * is not made of letters, digits and _, a NULL value). */
     int (*argv_env)(struct ciplug_argv *argv, const char *name, const char *value);
     /* The value of one of the plugin's own options for this command: the step's, else the host's,
      * else the plugin's section, else the default; placeholders expanded. NULL when unset. Borrowed
-     * until the callback returns. */
+     * until the callback returns. It must stand in the plugin's table. */
     const char *(*option)(const struct ciplug_api *api, const struct ciplug_command *command,
                           const char *name);
-    /* One line for people. */
+    /* One line for people; "plugin NAME: " is put in front. */
     void (*message)(const struct ciplug_api *api, int32_t level, const char *text);
 };
 
@@ -179,7 +186,7 @@ struct ciplug_api {
 
 struct ciplug_option {
     size_t size;
-    const char *name;
+    const char *name; /* letters, digits, _ and - */
     int32_t type;
     const char *def;            /* as it would stand in the file; NULL: none */
     const char *help;           /* one sentence */
@@ -221,6 +228,7 @@ struct ciplug_advisor {
     int (*estimate)(void *self, const char *step, const char *item, uint64_t *nanoseconds);
 };
 
+/* Name, version and so on; whatever it points to is constant and stays as it is. */
 struct ciplug_plugin {
     size_t size;
     uint32_t abi_major;
@@ -239,7 +247,7 @@ struct ciplug_plugin {
 };
 
 /* The ELF note that the core reads before it lets the plugin's code run: owner "ciplug", type 1,
- * two 32-bit words: ABI major and minor. */
+ * two 32-bit words: ABI major and the least minor. */
 #define CIPLUG_NOTE_OWNER "ciplug"
 #define CIPLUG_NOTE_TYPE  1
 
@@ -252,7 +260,11 @@ struct ciplug_note {
     uint32_t abi_minor;
 };
 
+#ifdef __cplusplus
+#define CIPLUG_EXPORT extern "C" __attribute__((visibility("default")))
+#else
 #define CIPLUG_EXPORT __attribute__((visibility("default")))
+#endif
 
 /* At the foot of a plugin: CIPLUG_PLUGIN(shell_plugin); exports it under the name the core looks
  * up. */
@@ -260,7 +272,7 @@ struct ciplug_note {
     static const struct ciplug_note ciplug_abi_note                                                \
         __attribute__((used, aligned(4), section(".note.ciplug"))) = {                             \
             sizeof(CIPLUG_NOTE_OWNER), 8, CIPLUG_NOTE_TYPE, CIPLUG_NOTE_OWNER, CIPLUG_ABI_MAJOR,   \
-            CIPLUG_ABI_MINOR};                                                                     \
+            CIPLUG_NEEDS_MINOR};                                                                   \
     CIPLUG_EXPORT const struct ciplug_plugin *ciplug_plugin(void);                                 \
     const struct ciplug_plugin *ciplug_plugin(void)                                                \
     {                                                                                              \

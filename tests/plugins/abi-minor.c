@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Built with a newer header of the same major.
+ */
+#define CIPLUG_NEEDS_MINOR 7
+#include <ciplug/plugin.h>
+
+static const struct ciplug_plugin minor_plugin = {
+    .size = sizeof minor_plugin,
+    .abi_major = CIPLUG_ABI_MAJOR,
+    .abi_minor = 7,
+    .name = "abi-minor",
+};
+
+CIPLUG_PLUGIN(minor_plugin);
