@@ -22,19 +22,23 @@ struct screen *screen_new(int fd, bool color);
  * is left out and one line says how many lines were. */
 void screen_text(struct screen *screen, const char *text, size_t length, bool droppable);
 /* Bytes of a command, made harmless; `prefix` (may be NULL; copied) is put in front of each line.
- * Keeps no state over calls: the caller hands over whole lines, or the rest of one at the end. Adds
- * a newline when the last line has none and `finish` says so. */
+ * Left out like droppable text when too much is queued. Keeps no state over calls: the caller hands
+ * over whole lines, or the rest of one at the end. Adds a newline when the last line has none and
+ * `finish` says so. */
 void screen_output(struct screen *screen, const void *bytes, size_t length, const char *prefix,
                    bool finish);
 /* The same for a range of a file, read by the thread: costs no memory, is never dropped. `length`
- * UINT64_MAX: to its end. */
+ * UINT64_MAX: to its end; a file that is shorter ends early. Where the reader is far behind, a
+ * range may be shown together with the one before it of the same file, ahead of others: hand over
+ * whole lines. A file that cannot be read is named in its place. */
 void screen_file(struct screen *screen, const char *path, uint64_t offset, uint64_t length,
                  const char *prefix, bool finish);
-/* The live area below the scrolling text: replaced as a whole; "" removes it. Only on a terminal.
- */
+/* The live area below the scrolling text: replaced as a whole; "" removes it. Lines end with a
+ * newline, hold text of ciplug itself, and are cut to the terminal's width. Only on a terminal. */
 void screen_status(struct screen *screen, const char *lines);
-/* errno of the first failed write: EPIPE means that the reader went away (no fault of the run),
- * others a fault. 0: none. */
+/* errno of the first failed write: EPIPE means that the reader went away (no fault of the run; also
+ * a terminal that hung up), others a fault. 0: none so far: the thread may be behind. What
+ * comes after an error is thrown away. */
 int screen_error(struct screen *screen);
 /* Wait until all is written, or nothing moved for `stall_ns`, or *cancel becomes true (may be
  * NULL); end the thread. */
