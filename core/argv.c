@@ -80,6 +80,8 @@ static const char *split_word(const char *text, struct strbuf *word, const char 
     for (; *text && (quote || !strchr(" \t\r\n", *text)); text++) {
         if (quote == '\'' && *text != '\'') {
             strbuf_addch(word, *text);
+        } else if (*text == '\\' && text[1] == '\n') {
+            text++; /* the line goes on */
         } else if (*text == '\\' && text[1] && (quote != '"' || strchr("\"\\$`", text[1]))) {
             strbuf_addch(word, *++text);
         } else if (*text == quote) {
