@@ -19,18 +19,34 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define KEEPER_CGROUP_MAX 1024
+
 struct keeper {
     pid_t pid;
     int fd; /* control socket; readable or at end of file only when the keeper has died */
+    /* The cgroup v2 folder that the keeper made for its hands, "" when it could make none. It goes
+     * with the keeper; after a SIGKILL of the keeper, keeper_reap_cgroup() removes it. */
+    char cgroup[KEEPER_CGROUP_MAX];
 };
 
 /* Fork the keeper. Its 0, 1, 2 are /dev/null, it leads a session of its own, blocks signals, closes
  * everything else, restores default dispositions and an empty mask in what its hands start (a
  * SIGHUP that was ignored stays ignored). 0, or -1 with errno. */
 int keeper_start(struct keeper *keeper);
+/* The same with flags. */
+#define KEEPER_NO_CGROUP 1u /* as where no cgroup can be made: for tests */
+int keeper_start_with(struct keeper *keeper, unsigned flags);
 /* Close the control socket, wait until keeper and hands are gone (at most `timeout_ns`). Call after
  * all hands were freed. 0, or -1 when something is still there. */
 int keeper_finish(struct keeper *keeper, uint64_t timeout_ns);
+
+/* What a dead run left (named in its journal): SIGKILL all in the cgroup folder, remove it. 0, also
+ * when it is gone already, or -1 with errno (EINVAL: no folder that a keeper made). Waits up to 1
+ * s. */
+int keeper_reap_cgroup(const char *path);
+/* SIGKILL every process whose environment holds `marker` ("CIPLUG_JOB=..."), and wait up to 1 s
+ * until they are gone. How many there were. */
+unsigned keeper_reap_marker(const char *marker);
 
 struct hand {
     int fd; /* watch for reading; -1: gone */

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+#include "hand.h"
+#include "marker.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define LOOK_NS         (20 * NS_PER_MS)
+#define CONFIRM_NS      (5 * NS_PER_S)
+#define MARKER_PATIENCE 500
+
+static void finish(struct worker *worker);
+
+static void send_event(struct worker *worker, enum hand_event_kind kind)
+{
+    struct hand_event *event = &worker->job.event;
+    event->kind = kind;
+    event->at_ns = clock_mono_ns();
+    /* A runner that has gone shows as end of file, too. */
+    if (!worker->gone)
+        wire_send_event(worker->sock, event);
+}
+
+static void set_state(struct job *job, enum job_state state, uint64_t delay_ns)
+{
+    job->state = state;
+    job->timer = clock_mono_ns() + delay_ns;
+}
+
+void ladder_begin(struct worker *worker, const struct wire_start *start, pid_t leader)
+{
+    struct job *job = &worker->job;
+    char *marker = job->marker;
+    *job = (struct job){
+        .state = JOB_RUNNING,
+        .hold_ns = start->hold_ns,
+        .grace_ns = start->grace_ns,
+        .confirm_ns = start->confirm_ns ? start->confirm_ns : CONFIRM_NS,
+        .soft_signal = start->soft_signal,
+        .on_leak = start->on_leak,
+        .leader = leader,
+        .in_cgroup = worker->slot->in_cgroup,
+        .marker = marker,
+        .event = {.id = start->id, .pid = leader},
+    };
+    send_event(worker, HAND_STARTED);
+    if (start->timeout_ns > 0 && start->timeout_ns < UINT64_MAX - job->event.at_ns)
+        job->timer = job->event.at_ns + start->timeout_ns;
+}
+
+/* Kill until nothing is left. */
+static void kill_round(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    sweep_kill(worker);
+    size_t left = sweep_reap(worker);
+    if (left == 0 && job->exited && !(job->in_cgroup && cgroup_leaf_populated(&worker->leaf))) {
+        finish(worker);
+        return;
+    }
+    uint64_t now = clock_mono_ns();
+    if (job->state == JOB_KILLING && now >= job->limit) {
+        job->event.text[0] = '\0';
+        job->event.unkillable = sweep_count(worker, job->event.text, HAND_TEXT_MAX, true);
+        if (job->event.unkillable == 0) /* it went this moment, or cannot be seen */
+            job->event.unkillable = 1;
+        job->state = JOB_STUCK;
+        send_event(worker, HAND_DONE);
+    }
+    /* SIGCHLD wakes us as well; a grandchild that becomes ours does not. */
+    uint64_t pause = job->round < 100 ? NS_PER_MS : 20 * NS_PER_MS;
+    job->timer = now + (job->state == JOB_STUCK ? NS_PER_S / 4 : pause);
+}
+
+static void begin_kill(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    sweep_resume(worker);
+    job->round = 0;
+    job->limit = clock_mono_ns() + job->confirm_ns;
+    set_state(job, JOB_KILLING, 0);
+    kill_round(worker);
+}
+
+/* The leader was told to end, or the runner has gone. */
+static void force_kill(struct worker *worker)
+{
+    worker->job.forced = true;
+    begin_kill(worker);
+}
+
+/* Containers' processes and the like, which are nobody's children here. */
+static void sweep_marker(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    struct tree_stat leader;
+    if (!job->forced || !job->marker || job->marked)
+        return;
+    job->marked = true;
+    uint64_t start = !job->reaped && tree_stat(job->leader, &leader) == 0 ? leader.start : 0;
+    if (marker_kill(job->marker, start, MARKER_PATIENCE) > 0)
+        job->event.via |= HAND_VIA_MARKER;
+}
+
+static void end_job(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    bool told = job->state == JOB_STUCK || job->state == JOB_KEPT;
+    /* A hand with something unkillable is not used again, even if it went in the end. */
+    job->state = JOB_IDLE;
+    job->timer = 0;
+    free(job->marker);
+    job->marker = NULL;
+    if (!told)
+        send_event(worker, HAND_DONE);
+}
+
+/* Only the leader's zombie seems to be left: reap it, and be sure. */
+static void finish(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    sweep_marker(worker);
+    if (!job->reaped && waitpid(job->leader, NULL, __WALL) == job->leader)
+        job->reaped = true;
+    pid_t pid;
+    do {
+        pid = waitpid(-1, NULL, WNOHANG | __WALL);
+    } while (pid > 0);
+    if (pid < 0) {
+        end_job(worker);
+        return;
+    }
+    if (job->state == JOB_KILLING || job->state == JOB_STUCK)
+        job->timer = clock_mono_ns() + NS_PER_MS;
+    else
+        begin_kill(worker); /* it came between the look and the reaping */
+}
+
+/* HAND_LEAK_KEEP: what is left lives until the runner closes. */
+static void keep(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    if (waitpid(job->leader, NULL, __WALL) == job->leader)
+        job->reaped = true;
+    send_event(worker, HAND_DONE);
+    job->state = JOB_KEPT;
+    job->timer = 0;
+}
+
+/* The leader ended by itself. Who still runs then was left behind, but for those who are just
+ * leaving, too: they get a moment. */
+static void look(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    if (sweep_reap(worker) == 0) {
+        finish(worker);
+        return;
+    }
+    uint64_t now = clock_mono_ns();
+    if (job->state != JOB_LOOK) {
+        job->limit = now + LOOK_NS;
+        set_state(job, JOB_LOOK, NS_PER_MS);
+        return;
+    }
+    if (now < job->limit) {
+        job->timer = now + 2 * NS_PER_MS;
+        return;
+    }
+    job->event.leaked = sweep_count(worker, job->event.text, HAND_TEXT_MAX, false);
+    if (job->event.leaked > 0 && job->on_leak == HAND_LEAK_KEEP && !worker->gone)
+        keep(worker);
+    else
+        begin_kill(worker);
+}
+
+static void leader_exited(struct worker *worker, const siginfo_t *info)
+{
+    struct job *job = &worker->job;
+    job->exited = true;
+    job->event.code = info->si_code;
+    job->event.status = info->si_status;
+    send_event(worker, HAND_EXITED);
+    sweep_resume(worker);
+    if (job->state == JOB_RUNNING) {
+        bool failed = info->si_code != CLD_EXITED || info->si_status != 0;
+        if (failed && job->hold_ns > 0)
+            set_state(job, JOB_EXIT_HOLD, job->hold_ns);
+        else
+            look(worker);
+    } else if (job->state == JOB_GRACE) {
+        begin_kill(worker);
+    }
+}
+
+/* Reap orphans, and look whether the leader has ended, without reaping it. */
+static void collect(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    while (!job->exited) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || info.si_pid == 0)
+            return;
+        if (info.si_pid == job->leader)
+            leader_exited(worker, &info);
+        else
+            waitpid(info.si_pid, NULL, WNOHANG | __WALL);
+    }
+}
+
+void ladder_children(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    if (job->state == JOB_IDLE)
+        return;
+    if (!job->exited) {
+        collect(worker);
+        /* In mid-kill, our own look below shows what is left. */
+        if (job->state != JOB_KILLING && job->state != JOB_STUCK)
+            return;
+    }
+    if (job->state == JOB_LOOK)
+        look(worker);
+    else if (job->state == JOB_KILLING || job->state == JOB_STUCK)
+        kill_round(worker);
+    else if (job->state != JOB_IDLE)
+        sweep_reap(worker);
+}
+
+/* Whether the leader ended before anybody signalled it; then its end is handled here. */
+static bool ended_itself(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    siginfo_t info = {0};
+    if (job->exited)
+        return true;
+    if (waitid(P_PID, (id_t)job->leader, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
+        info.si_pid == 0)
+        return false;
+    leader_exited(worker, &info);
+    return true;
+}
+
+static void go_soft(struct worker *worker, int signo)
+{
+    struct job *job = &worker->job;
+    job->forced = true;
+    if (job->exited || job->grace_ns == 0) {
+        begin_kill(worker);
+        return;
+    }
+    sweep_soft(worker, signo > 0 ? signo : job->soft_signal > 0 ? job->soft_signal : SIGTERM);
+    set_state(job, JOB_GRACE, job->grace_ns);
+}
+
+static void deadline(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    if (ended_itself(worker))
+        return;
+    job->event.ended = HAND_ENDED_TIMEOUT;
+    send_event(worker, HAND_DEADLINE);
+    if (job->hold_ns > 0)
+        set_state(job, JOB_DEADLINE_HOLD, job->hold_ns);
+    else
+        go_soft(worker, 0);
+}
+
+void ladder_timer(struct worker *worker)
+{
+    switch (worker->job.state) {
+    case JOB_RUNNING:
+        deadline(worker);
+        break;
+    case JOB_DEADLINE_HOLD:
+        go_soft(worker, 0);
+        break;
+    case JOB_GRACE:
+        force_kill(worker);
+        break;
+    case JOB_EXIT_HOLD:
+    case JOB_LOOK:
+        look(worker);
+        break;
+    case JOB_KILLING:
+    case JOB_STUCK:
+        kill_round(worker);
+        break;
+    case JOB_IDLE:
+    case JOB_KEPT:
+        worker->job.timer = 0;
+        break;
+    }
+}
+
+static void order_stop(struct worker *worker, bool hard, int signo)
+{
+    struct job *job = &worker->job;
+    if (job->state == JOB_EXIT_HOLD) {
+        look(worker);
+        return;
+    }
+    if (job->state == JOB_RUNNING) {
+        if (ended_itself(worker))
+            return;
+        job->event.ended = HAND_ENDED_STOP;
+    }
+    if (hard &&
+        (job->state == JOB_RUNNING || job->state == JOB_DEADLINE_HOLD || job->state == JOB_GRACE))
+        force_kill(worker);
+    else if (job->state == JOB_RUNNING || job->state == JOB_DEADLINE_HOLD)
+        go_soft(worker, signo);
+}
+
+/* Deadlines stand still while the tree does. */
+static void pause_job(struct worker *worker, bool stop)
+{
+    struct job *job = &worker->job;
+    uint64_t now = clock_mono_ns();
+    bool can =
+        job->state == JOB_RUNNING || job->state == JOB_DEADLINE_HOLD || job->state == JOB_GRACE;
+    if (stop && can && job->paused_at == 0) {
+        job->paused_at = now;
+        sweep_pause(worker);
+    } else if (!stop && job->paused_at > 0) {
+        if (job->timer > 0)
+            job->timer += now - job->paused_at;
+        sweep_resume(worker);
+    }
+}
+
+void ladder_order(struct worker *worker, enum hand_order order, int signo)
+{
+    enum job_state state = worker->job.state;
+    switch (order) {
+    case HAND_STOP:
+    case HAND_KILL:
+        order_stop(worker, order == HAND_KILL, signo);
+        break;
+    case HAND_GO:
+        if (state == JOB_DEADLINE_HOLD)
+            go_soft(worker, 0);
+        else if (state == JOB_EXIT_HOLD)
+            look(worker);
+        break;
+    case HAND_PAUSE:
+        pause_job(worker, true);
+        break;
+    case HAND_RESUME:
+        pause_job(worker, false);
+        break;
+    }
+}
+
+void ladder_gone(struct worker *worker)
+{
+    worker->gone = true;
+    if (worker->job.state != JOB_IDLE && worker->job.state != JOB_STUCK)
+        force_kill(worker);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The sweep over /proc for processes that carry a marker in their environment: it finds what no
+ * parent leads to, as processes in a container of a daemon on this machine. It costs some 10 ms and
+ * misses what cleared its environment, so it comes last and only after signals.
+ */
+#ifndef CIPLUG_CORE_MARKER_H
+#define CIPLUG_CORE_MARKER_H
+
+#include <stdint.h>
+
+/* SIGKILL every process that has `marker` ("NAME=VALUE") in its environment and was started at
+ * `start` (clock ticks since boot, 0: ever) or later; wait at most `patience_ms` for their end. How
+ * many there were. The caller itself is left out. */
+unsigned marker_kill(const char *marker, uint64_t start, unsigned patience_ms);
+
+#endif
