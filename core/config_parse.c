@@ -217,12 +217,16 @@ static char *feed(char *buf, int size, void *data)
     return buf;
 }
 
-/* Whether inih split the line as it is meant here: at a '=' (it also takes ':'), and the value
- * whole (some builds cut it at " ;"). */
+/* Whether inih split the line as it is meant here: at a '=' (it also takes ':'), the key from the
+ * first column (it skips a byte-order mark), and the value whole (some builds cut it at " ;"). */
 static int check_split(struct parser *p, const char *key, const char *value)
 {
     const char *text = p->line.text + strlen(key);
     const char *end = p->line.text + p->line.length;
+    if (text > end || memcmp(p->line.text, key, strlen(key)) != 0) {
+        p->answered = false;
+        return -1;
+    }
     while (text < end && ini_space(*text))
         text++;
     if (text < end && *text == ':') {
