@@ -31,6 +31,9 @@ struct setting {
     int line;
 };
 
+/* More units than this in one step are a mistake, or would not fit into memory. */
+#define PLAN_UNITS_MAX 1000000
+
 /* What the ledger counts: an item, a cell of a matrix, or both; or just a number. */
 struct unit {
     char *item;         /* NULL: none (count, or nothing) */
@@ -79,7 +82,7 @@ struct step {
     struct setting if_command, ready, on_failure;
 
     enum source source;
-    uint32_t count;
+    uint32_t count; /* SOURCE_COUNT */
     struct setting items, items_file;
     size_t items_from; /* index of a step */
     struct axis *axes;
@@ -91,7 +94,8 @@ struct step {
     uint32_t batch; /* 0: none; UINT32_MAX: auto */
 
     struct range workers;
-    struct strv hosts; /* names; empty: local */
+    struct strv hosts; /* names, in the order of the slot table; never empty */
+    size_t *on_hosts;  /* beside them: indexes into plan->hosts */
     enum per per;
     uint64_t timeout_ns, start_timeout_ns, grace_ns, slow_ns; /* 0: none */
     uint32_t retries;
@@ -116,8 +120,10 @@ struct step {
     struct unit *units; /* as of now; see plan_step_commands */
     size_t n_units;
     struct planned *commands;
-    size_t n_commands; /* batch: 0 until the schedule forms them */
-    bool preview;      /* units are what is there now and are found again when the step starts */
+    size_t n_commands;  /* batch: 0 until the schedule forms them */
+    uint32_t count_all; /* {count}: commands of the step, also those that a STEP:GLOB leaves out, so
+                           that "shard 3 of 10" stays what it is; batch: 0, not known */
+    bool preview;       /* units are what is there now and are found again when the step starts */
 };
 
 struct host {
@@ -145,7 +151,8 @@ struct plan {
     uint64_t run_timeout_ns; /* 0: none */
     unsigned keep_runs;
     struct strv mask_names, mask_values;
-    struct strv notices; /* e.g. "workers = 8 of step x is cut to 2 slots" */
+    struct strv notices;         /* e.g. "workers = 8 of step x is cut to 2 slots" */
+    const struct step **by_name; /* all of them, sorted */
 };
 
 struct plan_request {
@@ -163,8 +170,9 @@ extern const struct ciplug_option *const plan_run_options[];
 /* [ciplug] plugins: load them (and `shell`, always). Call before plan_make. */
 void plan_load_plugins(const struct config *config, struct plugins *plugins,
                        struct problems *problems);
-/* 0; -1 with problems (status 2); 1: a selection matches no item, or no step has anything to run:
- * said, status 4. */
+/* 0; -1 with problems, also those that were there before (status 2); 1: a selection matches no
+ * item, or no step has anything to run: said, status 4. `plan` may be uninitialised; it is to be
+ * freed in every case. It borrows from `config` and `plugins`. */
 int plan_make(struct plan *plan, const struct config *config, struct plugins *plugins,
               const struct plan_request *request, struct problems *problems);
 void plan_free(struct plan *plan);
@@ -177,10 +185,19 @@ int plan_step_commands(const struct plan *plan, struct step *step, const struct 
 
 const struct step *plan_find_step(const struct plan *plan, const char *name);
 const struct host *plan_slot_host(const struct plan *plan, uint32_t slot);
-/* Whether the step may use the slot; `per` and plain ranges count as "yes" for all slots of its
- * hosts. */
+/* Whether the step may use the slot: a plain `workers = N` allows all slots of its hosts (N of them
+ * at once); with `per` these are exactly the slots that get a command each, in order, so the first
+ * one of each host for `per = host`. */
 bool plan_slot_allowed(const struct plan *plan, const struct step *step, uint32_t slot);
-/* How many of the step's commands may run at once. */
+/* How many slots the step may take at once (a command takes `weight` of them). */
 uint32_t plan_step_slots(const struct plan *plan, const struct step *step);
+/* Whether two units are of the same cell of the matrix. Those of a cell stand together; a command
+ * (so also a batch) holds only units of one cell, since {py} and the like have one value in it. */
+bool plan_same_cell(const struct unit *a, const struct unit *b);
+/* What PLUGIN.OPTION is set to for the step on a host: the step's, else the host's, else that of
+ * the section [PLUGIN]. NULL: nowhere. Either of step and host may be NULL. */
+const struct config_value *plan_option(const struct plan *plan, const struct step *step,
+                                       const struct host *host, const char *plugin,
+                                       const char *option);
 
 #endif

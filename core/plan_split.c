@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * split and run_alone: groups of about the same duration, as far as an advisor knows it; without
+ * one the items are dealt round.
+ */
+#include "plan_internal.h"
+#include "util.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool plan_unit_matches(const struct unit *unit, const char *pattern)
+{
+    const char *texts[] = {unit->item, unit->label};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        if (texts[i] && (strcmp(pattern, texts[i]) == 0 || fnmatch(pattern, texts[i], 0) == 0))
+            return true;
+    }
+    return false;
+}
+
+void plan_add_command(struct step *step, uint32_t number, const size_t *units, size_t n)
+{
+    struct planned *command = &step->commands[step->n_commands++];
+    *command =
+        (struct planned){.number = number, .units = xmemdup(units, n * sizeof *units), .n = n};
+}
+
+static uint64_t estimate(const struct plan *plan, const struct step *step, const char *item)
+{
+    for (size_t i = 0; i < plan->plugins->n; i++) {
+        struct plugin *plugin = plan->plugins->list[i];
+        uint64_t ns = 0;
+        if (plugin->opened && plugin->advisor.estimate &&
+            plugin->advisor.estimate(plugin->self, step->name, item, &ns) == 1)
+            return ns;
+    }
+    return 0;
+}
+
+struct weighed {
+    size_t unit;
+    uint64_t ns;
+};
+
+/* The longest first; equal ones in the order of the source. */
+static int by_duration(const void *left, const void *right)
+{
+    const struct weighed *a = left, *b = right;
+    if (a->ns != b->ns)
+        return a->ns > b->ns ? -1 : 1;
+    return a->unit < b->unit ? -1 : a->unit > b->unit;
+}
+
+static void weigh(const struct plan *plan, const struct step *step, struct weighed *list, size_t n)
+{
+    uint64_t sum = 0;
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++) {
+        list[i].ns = estimate(plan, step, step->units[list[i].unit].item);
+        /* Nothing takes years: no sum of a million overflows. */
+        if (list[i].ns > UINT64_MAX / PLAN_UNITS_MAX / 2)
+            list[i].ns = UINT64_MAX / PLAN_UNITS_MAX / 2;
+        sum += list[i].ns;
+        known += list[i].ns > 0;
+    }
+    /* What nobody has seen yet takes as long as the others do. */
+    uint64_t usual = known ? sum / known : 1;
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].ns == 0)
+            list[i].ns = usual ? usual : 1;
+    }
+    qsort(list, n, sizeof *list, by_duration);
+}
+
+struct group {
+    uint64_t ns;
+    size_t index;
+    size_t *units;
+    size_t n, alloc;
+};
+
+static bool lighter(const struct group *a, const struct group *b)
+{
+    return a->ns != b->ns ? a->ns < b->ns : a->index < b->index;
+}
+
+/* The first of the heap has become heavier. */
+static void sink(struct group *heap, size_t n)
+{
+    for (size_t at = 0;;) {
+        size_t least = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < n; child++) {
+            if (lighter(&heap[child], &heap[least]))
+                least = child;
+        }
+        if (least == at)
+            return;
+        struct group swap = heap[at];
+        heap[at] = heap[least];
+        heap[least] = swap;
+        at = least;
+    }
+}
+
+static int by_index(const void *left, const void *right)
+{
+    const struct group *a = left, *b = right;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static int by_number(const void *left, const void *right)
+{
+    const size_t *a = left, *b = right;
+    return *a < *b ? -1 : *a > *b;
+}
+
+static void make_groups(const struct plan *plan, struct step *step, struct weighed *list, size_t n)
+{
+    size_t n_groups = step->split < n ? step->split : n;
+    AUTO_FREE struct group *groups = xcalloc(n_groups, sizeof *groups);
+    weigh(plan, step, list, n);
+    for (size_t i = 0; i < n_groups; i++)
+        groups[i].index = i;
+    for (size_t i = 0; i < n; i++) {
+        struct group *group = &groups[0];
+        ARRAY_GROW(group->units, group->n, group->alloc);
+        group->units[group->n++] = list[i].unit;
+        group->ns += list[i].ns;
+        sink(groups, n_groups);
+    }
+    qsort(groups, n_groups, sizeof *groups, by_index);
+    for (size_t i = 0; i < n_groups; i++) {
+        qsort(groups[i].units, groups[i].n, sizeof *groups[i].units, by_number);
+        plan_add_command(step, (uint32_t)step->n_commands + 1, groups[i].units, groups[i].n);
+        free(groups[i].units);
+    }
+}
+
+static bool alone(const struct step *step, const struct unit *unit)
+{
+    for (size_t i = 0; i < step->run_alone.n; i++) {
+        if (plan_unit_matches(unit, step->run_alone.v[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Units of one cell, `from` to before `to`: those that run alone are known to be slow, so they come
+ * first. */
+static void split_cell(const struct plan *plan, struct step *step, size_t from, size_t to)
+{
+    AUTO_FREE struct weighed *rest = xcalloc(to - from, sizeof *rest);
+    size_t n = 0;
+    for (size_t i = from; i < to; i++) {
+        if (alone(step, &step->units[i]))
+            plan_add_command(step, (uint32_t)step->n_commands + 1, &i, 1);
+        else
+            rest[n++].unit = i;
+    }
+    if (n > 0)
+        make_groups(plan, step, rest, n);
+}
+
+bool plan_same_cell(const struct unit *a, const struct unit *b)
+{
+    if (a->values.n != b->values.n)
+        return false;
+    for (size_t i = 0; i < a->values.n; i++) {
+        if (strcmp(a->values.v[i], b->values.v[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+void plan_split(const struct plan *plan, struct step *step)
+{
+    for (size_t from = 0; from < step->n_units;) {
+        size_t to = from + 1;
+        while (to < step->n_units && plan_same_cell(&step->units[from], &step->units[to]))
+            to++;
+        split_cell(plan, step, from, to);
+        from = to;
+    }
+}
