@@ -20,22 +20,27 @@ struct rundir {
 };
 
 /* Make state folder and run folder (exclusive), take the lock, point `latest` at it (a temporary
- * link, renamed). 0, or -1 after a message. */
+ * link, renamed). A state folder that others own or anybody may write is refused. The lock lives
+ * in the open file: nothing may be forked from this process that keeps it without exec. 0, or -1
+ * after a message. */
 int rundir_create(struct rundir *dir, const char *state);
-/* Remove all but the newest `keep` runs; never a living one, never `except` (a run id or NULL). */
+/* Remove all but the newest `keep` runs, this one counted; never a living one, never `except` (a
+ * run id or NULL). Says what could not be removed. */
 void rundir_prune(const struct rundir *dir, unsigned keep, const char *except);
-/* The folder of an existing run: RUN id, unique beginning of one, or "latest"/NULL. The caller's
- * string, or NULL after a message. */
+/* The folder of an existing run: RUN id, unique beginning of one, or "latest"/NULL (the newest,
+ * where the link is gone). Absolute, the caller's; or NULL after a message. */
 char *rundir_find(const char *state, const char *run);
-/* Whether its runner is still there. */
+/* Whether its runner is still there; also true when that cannot be known. */
 bool rundir_alive(const char *run_path);
 /* Open logs/STEP/N.out (.err; N.A.out for attempt > 1) for writing, exclusive. *path gets the
- * absolute path, the caller's. The descriptor, or -1 with errno. */
+ * absolute path, the caller's, or NULL. The descriptor, or -1 with errno. The folder of a step with
+ * more than 200 letters is its beginning and a hash. */
 int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsigned attempt,
                bool error_stream, char **path);
 /* Absolute path of artifacts/STEP/N (N.A), which is made. The caller's, or NULL with errno. */
 char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
                        unsigned attempt);
+/* Gives the lock back. Closing twice, or after a failed create, does nothing. */
 void rundir_close(struct rundir *dir);
 
 #endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "rundir.h"
+#include "msg.h"
+#include "runs.h"
+#include "tree.h"
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define OPEN_NEW    (O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
+#define STEP_MAX    200 /* of a folder's name; longer steps are cut and told apart by a hash */
+
+/* ---- making a run ---- */
+
+static int check_owner(int fd, const char *path)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        msg(MSG_ERROR, "cannot look at '%s': %s", path, strerror(errno));
+        return -1;
+    }
+    if (st.st_uid != geteuid() && st.st_uid != 0) {
+        msg(MSG_ERROR,
+            "'%s' belongs to user %u: not used, because that user could change what runs leave "
+            "there (chown it, or name another --state-dir)",
+            path, (unsigned)st.st_uid);
+        return -1;
+    }
+    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)) {
+        msg(MSG_ERROR, "'%s' may be written by everybody: not used (chmod o-w it)", path);
+        return -1;
+    }
+    return 0;
+}
+
+static int state_open(struct rundir *dir, const char *state, bool *fresh)
+{
+    int fd = -1;
+    errno = ENOENT;
+    *fresh = *state && access(state, F_OK) < 0;
+    if (*state && mkdirs(state) == 0 && (dir->state = realpath(state, NULL)))
+        fd = open(dir->state, OPEN_FOLDER);
+    if (fd < 0) {
+        msg(MSG_ERROR, "cannot use the state folder '%s': %s", state, strerror(errno));
+        return -1;
+    }
+    if (check_owner(fd, dir->state) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* So that a run is never committed; only in a folder that is ours alone. */
+static void write_gitignore(int state)
+{
+    AUTO_CLOSE int fd = openat(state, ".gitignore", O_WRONLY | OPEN_NEW, 0600);
+    if (fd >= 0 && write_all(fd, "*\n", 2) < 0)
+        msg(MSG_DEBUG, "cannot write .gitignore: %s", strerror(errno));
+}
+
+static int runs_make(const struct rundir *dir, int state, bool fresh)
+{
+    AUTO_FREE char *path = xasprintf("%s/runs", dir->state);
+    bool made = mkdirat(state, "runs", 0700) == 0;
+    int fd = made || errno == EEXIST ? openat(state, "runs", OPEN_FOLDER) : -1;
+    if (fd < 0) {
+        msg(MSG_ERROR, "cannot make '%s': %s", path, strerror(errno));
+        return -1;
+    }
+    if (check_owner(fd, path) < 0) {
+        close(fd);
+        return -1;
+    }
+    if (made && (fresh || strcmp(strrchr(dir->state, '/'), "/.ciplug") == 0))
+        write_gitignore(state);
+    return fd;
+}
+
+static int make_folder(struct rundir *dir, int runs)
+{
+    for (int tries = 0; tries < 100; tries++) {
+        do
+            random_name(dir->run, sizeof dir->run - 1);
+        while (!run_id_valid(dir->run));
+        if (mkdirat(runs, dir->run, 0700) == 0)
+            return 0;
+        if (errno != EEXIST)
+            return -1;
+    }
+    return -1;
+}
+
+static int take_lock(struct rundir *dir)
+{
+    dir->lock = openat(dir->fd, "lock", O_RDWR | OPEN_NEW, 0600);
+    if (dir->lock < 0)
+        return -1;
+    while (flock(dir->lock, LOCK_EX) < 0) {
+        if (errno != EINTR)
+            return -1;
+    }
+    return 0;
+}
+
+static int run_make(struct rundir *dir, int runs)
+{
+    AUTO_CLOSE int guard = runs_guard(runs);
+    if (guard >= 0 && make_folder(dir, runs) == 0) {
+        dir->path = xasprintf("%s/runs/%s", dir->state, dir->run);
+        dir->fd = openat(runs, dir->run, OPEN_FOLDER);
+        if (dir->fd >= 0 && take_lock(dir) == 0)
+            return 0;
+    }
+    msg(MSG_ERROR, "cannot make a folder for this run in '%s/runs': %s", dir->state,
+        strerror(errno));
+    if (dir->path && tree_remove(runs, dir->run) < 0)
+        msg(MSG_WARNING, "cannot remove '%s': %s", dir->path, strerror(errno));
+    return -1;
+}
+
+static void point_latest(const struct rundir *dir, int state)
+{
+    AUTO_FREE char *target = xasprintf("runs/%s", dir->run);
+    AUTO_FREE char *fresh = xasprintf(".latest-%s", dir->run);
+    if (symlinkat(target, state, fresh) == 0 && renameat(state, fresh, state, "latest") == 0)
+        return;
+    msg(MSG_WARNING, "cannot point '%s/latest' at this run: %s", dir->state, strerror(errno));
+    (void)!unlinkat(state, fresh, 0);
+}
+
+int rundir_create(struct rundir *dir, const char *state)
+{
+    bool fresh;
+    *dir = (struct rundir){.fd = -1, .lock = -1};
+    AUTO_CLOSE int state_fd = state_open(dir, state, &fresh);
+    AUTO_CLOSE int runs = state_fd < 0 ? -1 : runs_make(dir, state_fd, fresh);
+    if (runs < 0 || run_make(dir, runs) < 0) {
+        rundir_close(dir);
+        return -1;
+    }
+    point_latest(dir, state_fd);
+    return 0;
+}
+
+void rundir_close(struct rundir *dir)
+{
+    auto_close(&dir->fd);
+    auto_close(&dir->lock);
+    free(dir->state);
+    free(dir->path);
+    *dir = (struct rundir){.fd = -1, .lock = -1};
+}
+
+/* ---- files of a run ---- */
+
+static int open_below(int parent, const char *name)
+{
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        return -1;
+    return openat(parent, name, OPEN_FOLDER);
+}
+
+/* The folder's name for a step; NULL with errno for what cannot be one. */
+static char *step_folder(const char *step)
+{
+    size_t length = strlen(step);
+    if (length == 0 || step[0] == '.' || strchr(step, '/')) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (length <= STEP_MAX)
+        return xstrdup(step);
+    return xasprintf("%.*s-%016" PRIx64, STEP_MAX, step, hash_bytes(HASH_START, step, length));
+}
+
+static int open_step(const struct rundir *dir, const char *kind, const char *folder)
+{
+    AUTO_CLOSE int parent = open_below(dir->fd, kind);
+    return parent < 0 ? -1 : open_below(parent, folder);
+}
+
+static char *attempt_name(unsigned number, unsigned attempt, const char *end)
+{
+    return attempt > 1 ? xasprintf("%u.%u%s", number, attempt, end)
+                       : xasprintf("%u%s", number, end);
+}
+
+int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsigned attempt,
+               bool error_stream, char **path)
+{
+    *path = NULL;
+    AUTO_FREE char *folder = step_folder(step);
+    AUTO_FREE char *name = attempt_name(number, attempt, error_stream ? ".err" : ".out");
+    AUTO_CLOSE int parent = folder ? open_step(dir, "logs", folder) : -1;
+    int fd = parent < 0 ? -1 : openat(parent, name, O_WRONLY | OPEN_NEW, 0600);
+    if (fd >= 0)
+        *path = xasprintf("%s/logs/%s/%s", dir->path, folder, name);
+    return fd;
+}
+
+char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
+                       unsigned attempt)
+{
+    AUTO_FREE char *folder = step_folder(step);
+    AUTO_FREE char *name = attempt_name(number, attempt, "");
+    AUTO_CLOSE int parent = folder ? open_step(dir, "artifacts", folder) : -1;
+    AUTO_CLOSE int fd = parent < 0 ? -1 : open_below(parent, name);
+    if (fd < 0)
+        return NULL;
+    return xasprintf("%s/artifacts/%s/%s", dir->path, folder, name);
+}
