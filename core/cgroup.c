@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cgroup.h"
 #include "keeper.h"
-#include "tree.h"
+#include "proctree.h"
 #include "util.h"
 
 #include <dirent.h>
@@ -72,8 +72,8 @@ static int own_folder(char *path, size_t size)
 int cgroup_make_folder(char *path, size_t size)
 {
     char own[KEEPER_CGROUP_MAX];
-    struct tree_stat self;
-    if (own_folder(own, sizeof own) < 0 || tree_stat(getpid(), &self) < 0) {
+    struct process_stat self;
+    if (own_folder(own, sizeof own) < 0 || process_stat(getpid(), &self) < 0) {
         errno = ENOENT;
         return -1;
     }

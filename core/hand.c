@@ -51,7 +51,7 @@ static void find_oom_score(char *text, size_t size)
 static int worker_open(struct worker *worker, const char *cgroup, unsigned number)
 {
     worker->signal_fd = process_begin("ci-hand");
-    if (worker->signal_fd < 0 || tree_open(&worker->tree) < 0)
+    if (worker->signal_fd < 0 || proctree_open(&worker->tree) < 0)
         return -1;
     worker->stack = mmap(NULL, SPAWN_STACK, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);

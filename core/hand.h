@@ -7,8 +7,8 @@
 #define CIPLUG_CORE_HAND_H
 
 #include "cgroup.h"
+#include "proctree.h"
 #include "spawn.h"
-#include "tree.h"
 #include "wire.h"
 
 /* The keeper's process: never returns. `fd` is its end of the control socket, `flags` those of
@@ -60,7 +60,7 @@ struct worker {
     struct spawn_slot *slot;
     void *stack;
     char oom_score[24];
-    struct tree tree;
+    struct proctree tree;
     struct cgroup_leaf leaf;
     struct pid_list pids; /* scratch */
     struct job job;

@@ -30,7 +30,7 @@ struct hands {
     unsigned count;
     pid_t pid[HANDS_MAX]; /* 0: free */
     struct spawn_slot *slots;
-    struct tree tree;
+    struct proctree tree;
     struct pid_list pids;
     char cgroup[KEEPER_CGROUP_MAX];
 };
@@ -85,7 +85,7 @@ static int hands_open(struct hands *hands, int control, unsigned flags)
     if (setsid() < 0)
         return -1;
     hands->signal_fd = process_begin("ci-keeper");
-    if (hands->signal_fd < 0 || tree_open(&hands->tree) < 0)
+    if (hands->signal_fd < 0 || proctree_open(&hands->tree) < 0)
         return -1;
     void *slots = mmap(NULL, sizeof *hands->slots * HANDS_MAX, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -136,7 +136,7 @@ static void start_hand(struct hands *hands, int sock)
     if (pid == 0) {
         close(hands->control);
         close(hands->signal_fd);
-        tree_close(&hands->tree);
+        proctree_close(&hands->tree);
         hand_main(sock, &hands->slots[number], hands->cgroup, number);
     }
     if (pid < 0) {
@@ -205,7 +205,7 @@ static void kill_orphans(struct hands *hands)
 {
     struct pid_list *pids = &hands->pids;
     pid_list_clear(pids);
-    tree_children(&hands->tree, pids);
+    proctree_children(&hands->tree, pids);
     hands->orphans = false;
     for (size_t i = 0; i < pids->n; i++) {
         if (number_of(hands, pids->v[i]) < HANDS_MAX)

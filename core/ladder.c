@@ -96,11 +96,11 @@ static void force_kill(struct worker *worker)
 static void sweep_marker(struct worker *worker)
 {
     struct job *job = &worker->job;
-    struct tree_stat leader;
+    struct process_stat leader;
     if (!job->forced || !job->marker || job->marked)
         return;
     job->marked = true;
-    uint64_t start = !job->reaped && tree_stat(job->leader, &leader) == 0 ? leader.start : 0;
+    uint64_t start = !job->reaped && process_stat(job->leader, &leader) == 0 ? leader.start : 0;
     if (marker_kill(job->marker, start, MARKER_PATIENCE) > 0)
         job->event.via |= HAND_VIA_MARKER;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "marker.h"
-#include "tree.h"
+#include "proctree.h"
 #include "util.h"
 
 #include <ctype.h>
@@ -49,9 +49,9 @@ struct hunt {
 static bool is_marked(pid_t pid, const struct hunt *hunt)
 {
     char path[64];
-    struct tree_stat stat;
+    struct process_stat stat;
     /* stat first: it needs no lock of the other's memory, and rules out nearly all. */
-    if (tree_stat(pid, &stat) < 0 || stat.start < hunt->start || stat.state == 'Z')
+    if (process_stat(pid, &stat) < 0 || stat.start < hunt->start || stat.state == 'Z')
         return false;
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -91,7 +91,7 @@ unsigned marker_kill(const char *marker, uint64_t start, unsigned patience_ms)
     /* Again, because one may have forked while we looked. */
     do {
         pid_list_clear(&hunt.found);
-        tree_each_process(add_if_marked, &hunt);
+        process_each(add_if_marked, &hunt);
         killed += (unsigned)hunt.found.n;
         for (size_t i = 0; i < hunt.found.n; i++)
             kill_found(hunt.found.v[i], &hunt, end);

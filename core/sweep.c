@@ -12,7 +12,7 @@ static struct pid_list *everyone(struct worker *worker)
 {
     struct pid_list *pids = &worker->pids;
     pid_list_clear(pids);
-    tree_descendants(&worker->tree, pids);
+    proctree_descendants(&worker->tree, pids);
     if (worker->job.in_cgroup)
         cgroup_leaf_list(&worker->leaf, pids);
     pid_list_sort(pids);
@@ -32,11 +32,11 @@ static bool signal_others(struct worker *worker, int signo)
     struct pid_list *pids = everyone(worker);
     bool any = false;
     for (size_t i = 0; i < pids->n; i++) {
-        struct tree_stat stat;
-        if (!worker->job.reaped && tree_stat(pids->v[i], &stat) == 0 &&
+        struct process_stat stat;
+        if (!worker->job.reaped && process_stat(pids->v[i], &stat) == 0 &&
             stat.group == worker->job.leader)
             continue;
-        if (tree_signal(&worker->tree, pids->v[i], signo))
+        if (proctree_signal(&worker->tree, pids->v[i], signo))
             any = true;
     }
     return any;
@@ -88,7 +88,7 @@ static void kill_children(struct worker *worker)
 {
     struct pid_list *pids = &worker->pids;
     pid_list_clear(pids);
-    tree_children(&worker->tree, pids);
+    proctree_children(&worker->tree, pids);
     for (size_t i = 0; i < pids->n; i++) {
         if (pids->v[i] == worker->job.leader && worker->job.exited && !worker->job.reaped)
             continue;
@@ -117,7 +117,7 @@ size_t sweep_reap(struct worker *worker)
     struct pid_list *pids = &worker->pids;
     size_t left = 0;
     pid_list_clear(pids);
-    tree_children(&worker->tree, pids);
+    proctree_children(&worker->tree, pids);
     for (size_t i = 0; i < pids->n; i++) {
         if (pids->v[i] == worker->job.leader && !worker->job.reaped)
             continue;
@@ -132,15 +132,15 @@ unsigned sweep_count(struct worker *worker, char *text, size_t size, bool stuck)
     struct pid_list *pids = everyone(worker);
     unsigned n = 0;
     for (size_t i = 0; i < pids->n; i++) {
-        struct tree_stat stat;
-        if (tree_stat(pids->v[i], &stat) < 0)
+        struct process_stat stat;
+        if (process_stat(pids->v[i], &stat) < 0)
             continue;
         bool counts = stuck ? stat.state != 'Z' || stat.threads > 1
-                            : tree_alive(&stat) && pids->v[i] != worker->job.leader;
+                            : process_alive(&stat) && pids->v[i] != worker->job.leader;
         if (!counts)
             continue;
         n++;
-        tree_describe(text, size, pids->v[i], stuck);
+        process_describe(text, size, pids->v[i], stuck);
     }
     return n;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "keeper-fixture.h"
-#include "tree.h"
+#include "proctree.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -125,8 +125,8 @@ static bool has_marker(pid_t pid, const char *marker)
 {
     static char text[65536];
     char path[64];
-    struct tree_stat stat;
-    if (tree_stat(pid, &stat) < 0 || stat.state == 'Z')
+    struct process_stat stat;
+    if (process_stat(pid, &stat) < 0 || stat.state == 'Z')
         return false;
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -161,6 +161,6 @@ unsigned survivors_after(const char *marker, unsigned ms)
 
 pid_t parent_of(pid_t pid)
 {
-    struct tree_stat stat;
-    return tree_stat(pid, &stat) == 0 ? stat.parent : -1;
+    struct process_stat stat;
+    return process_stat(pid, &stat) == 0 ? stat.parent : -1;
 }
