@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static void first_record_names_the_process(void **state)
 {
@@ -132,6 +133,45 @@ static void nothing_is_written_after_an_error(void **state)
     assert_int_equal(journal_close(&journal), -1);
     assert_int_equal(journal_close(&journal), -1);
     assert_int_equal(notice(&journal, "x"), -1);
+}
+
+/* Writes records and says each one's number, until it is killed. */
+static void write_for_ever(const struct place *place, int report)
+{
+    struct journal journal = {0};
+    start(&journal, place);
+    while (notice(&journal, "a result") == 0) {
+        unsigned n = (unsigned)journal.seq;
+        if (write(report, &n, sizeof n) != sizeof n)
+            break;
+    }
+    _exit(1);
+}
+
+static void killed_runner_loses_no_record_it_spoke_of(void **state)
+{
+    (void)state;
+    for (unsigned wanted = 1; wanted <= 2000; wanted *= 3) {
+        struct place place = place_make();
+        int report[2];
+        unsigned n = 0, last;
+        uint64_t good;
+        assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+            write_for_ever(&place, report[1]);
+        close(report[1]);
+        while (n < wanted)
+            assert_int_equal(read(report[0], &n, sizeof n), sizeof n);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        while (read(report[0], &last, sizeof last) == sizeof last)
+            n = last;
+        assert_true(replay_count(&place, &good) >= n);
+        close(report[0]);
+        place_remove(&place);
+    }
 }
 
 static void short_write_is_cut_back(void **state)
@@ -277,6 +317,7 @@ int main(void)
         cmocka_unit_test(secrets_are_masked_everywhere),
         cmocka_unit_test(output_is_not_recorded),
         cmocka_unit_test(nothing_is_written_after_an_error),
+        cmocka_unit_test(killed_runner_loses_no_record_it_spoke_of),
         cmocka_unit_test(short_write_is_cut_back),
         cmocka_unit_test(space_is_kept_ahead_and_given_back),
         cmocka_unit_test(full_disk_loses_no_result),
