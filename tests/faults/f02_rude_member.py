@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""2: the leader goes politely, a member of its group ignores TERM."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import procs  # noqa: E402
+from harness import Case, main  # noqa: E402
+
+
+class Rude(Case):
+    def test_the_group_is_swept_after_the_polite_leader(self):
+        self.ci("[step s]\ntimeout = 1s\ngrace = 5s\n"
+                "command =\n    trap 'exit 0' TERM\n    (trap '' TERM; echo up; exec sleep 600) &\n    wait\n")
+        self.assertEqual(procs.settle(self.marker, seconds=0), [])
+        self.assertEqual(self.outcomes("s"), ["timeout"])
+
+    def test_also_after_a_clean_end(self):
+        self.passes("[step s]\ncommand =\n    (trap '' TERM HUP INT; exec sleep 600) >/dev/null 2>&1 &\n    sleep 0.1\n")
+        self.assertEqual(procs.settle(self.marker, seconds=0), [])
+        self.assertIn("leaked", self.run_of().one("s")["flags"])
+
+    def test_the_grace_is_not_cut_short_for_the_rest(self):
+        """A group member that needs some of the grace gets it, though the leader has gone."""
+        self.ci("[step s]\ntimeout = 1s\ngrace = 20s\ncommand =\n    trap 'exit 0' TERM\n"
+                "    (trap 'sleep 0.5; touch tidied; exit 0' TERM; while :; do sleep 0.05; done) &\n    wait\n")
+        self.assertTrue((self.dir / "tidied").exists())
+
+
+if __name__ == "__main__":
+    main()

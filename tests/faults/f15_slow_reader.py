@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""15: a slow or stopped reader of the screen delays no timeout and no record."""
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from harness import Case, main, wait_for  # noqa: E402
+
+
+class SlowReader(Case):
+    def stuck(self, ini, *args):
+        """ciplug whose standard output is a pipe that nobody reads."""
+        read_end, write_end = os.pipe()
+        self.addCleanup(os.close, read_end)
+        running = self.start(ini, *args, stdout=write_end)
+        os.close(write_end)
+        return running, read_end
+
+    def drain(self, running, read_end):
+        data = b""
+        while chunk := os.read(read_end, 1 << 16):
+            data += chunk
+        return running.wait(), data
+
+    def test_the_timeout_is_on_time(self):
+        running, read_end = self.stuck("[step s]\ntimeout = 2s\ngrace = 1s\noutput = live\n"
+                                       "command = seq 1 1500000; exec sleep 600\n")
+        record = wait_for(lambda: self.runs() and self.run_of().final("s").get(1), "the record")
+        self.assertEqual(record["outcome"], "timeout")
+        self.assertGreater(record["duration_ns"], 1.9e9)
+        self.assertLess(record["duration_ns"], 4e9)
+        ended, _ = self.drain(running, read_end)
+        self.assertEqual(ended.status, 1)
+
+    def test_results_go_on(self):
+        running, read_end = self.stuck("[step s]\ncount = 20\nworkers = 2\ncommand = head -c 400000 /dev/zero | tr '\\0' x\n")
+        wait_for(lambda: self.runs() and len(self.run_of().final("s")) == 20, "all results")
+        ended, data = self.drain(running, read_end)
+        self.assertEqual(ended.status, 0)
+        self.assertIn(b"20 passed", data)
+        self.assertEqual(len(self.run_of().log("s", 20)), 400000)
+
+    def test_a_reader_that_never_reads_does_not_hold_up_a_signal(self):
+        running, _ = self.stuck("[step s]\ncommand = seq 1 300000; : > up; exec sleep 600\n[cleanup c]\ncommand = touch cleaned\n",
+                                "--output=live")
+        self.wait_file("up")
+        running.send(signal.SIGTERM)
+        self.wait_file("cleaned")
+        running.send(signal.SIGTERM)
+        running.send(signal.SIGTERM)
+        self.assertEqual(running.wait().status, 143)
+
+
+if __name__ == "__main__":
+    main()
