@@ -130,6 +130,7 @@ static void on_refused(struct attempt *attempt, const struct hand_event *event)
     attempt->end.refused = true;
     attempt->end.where = event->where;
     attempt->end.error = event->error;
+    memcpy(attempt->end.text, event->text, sizeof attempt->end.text);
     hands_give(attempt->pooled, false);
     attempt->pooled = NULL;
     drain(attempt);
@@ -194,8 +195,8 @@ static void open_stream(struct attempt *attempt, uv_loop_t *loop, int index, int
     attempt->handles++;
     uv_pipe_init(loop, &stream->pipe, 0);
     stream->pipe.data = attempt;
-    /* The descriptor is a pipe of our own making: neither call has a way to fail that we could answer
-     * better than by an empty log, which the drain then ends. */
+    /* The descriptor is a pipe of our own making: neither call has a way to fail that we could
+     * answer better than by an empty log, which the drain then ends. */
     if (uv_pipe_open(&stream->pipe, fd) < 0)
         close(fd);
     (void)!uv_read_start((uv_stream_t *)&stream->pipe, give_buffer, on_read);
@@ -207,8 +208,7 @@ static int make_pipes(const struct attempt_request *request, int read_ends[2], i
     fds[0] = request->stdin_fd;
     if (fds[0] < 0)
         fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fds[0] < 0 || pipe2(out, O_CLOEXEC) < 0 ||
-        (!request->merge && pipe2(err, O_CLOEXEC) < 0)) {
+    if (fds[0] < 0 || pipe2(out, O_CLOEXEC) < 0 || (!request->merge && pipe2(err, O_CLOEXEC) < 0)) {
         int saved = errno;
         int all[] = {request->stdin_fd < 0 ? fds[0] : -1, out[0], out[1]};
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)

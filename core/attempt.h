@@ -49,14 +49,15 @@ struct attempt_hooks {
     void (*started)(void *data, const struct attempt_end *so_far);
     /* Bytes of stream 1 or 2, borrowed. */
     void (*bytes)(void *data, int stream, const void *bytes, size_t length);
-    /* With hold_ns: the deadline was reached or it failed; nothing is killed until attempt_go() or hold_ns is over. NULL:
-     * not wanted. */
+    /* With hold_ns: the deadline was reached or it failed; nothing is killed until attempt_go() or
+     * hold_ns is over. NULL: not wanted. */
     void (*held)(void *data, const struct attempt_end *so_far);
     /* Nothing more comes. The attempt is gone after this. */
     void (*done)(void *data, const struct attempt_end *end);
 };
 
-/* NULL with errno when it could not even be tried (no descriptors, no hand); no hook is called then. */
+/* NULL with errno when it could not even be tried (no descriptors, no hand); no hook is called
+ * then. */
 struct attempt *attempt_start(struct hands *hands, const struct attempt_request *request,
                               const struct attempt_hooks *hooks, void *data);
 /* Orders to the hand; each may be given at any time until done. */

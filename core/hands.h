@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pool of hands on the runner's loop: idle ones are used again, new ones come from the keeper, and
- * one that still holds something (on_leak = keep, something unkillable) is put aside.
+ * The pool of hands on the runner's loop: idle ones are used again, new ones come from the keeper,
+ * and one that still holds something (on_leak = keep, something unkillable) is put aside.
  */
 #ifndef CIPLUG_CORE_HANDS_H
 #define CIPLUG_CORE_HANDS_H

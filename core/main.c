@@ -1,5 +1,118 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+#include "cli.h"
+#include "msg.h"
+#include "strbuf.h"
+#include "util.h"
+#include "verb_plugins.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Descriptors 0, 1 and 2 are open afterwards, so that no log file or socket ever becomes one of them;
+ * what else the caller left open reaches no command. */
+static int sort_descriptors(void)
 {
-    return 0;
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+        if (fd < 0)
+            return -1;
+    } while (fd <= 2);
+    close(fd);
+    return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL ? -1 : 0;
+}
+
+/* Whatever the caller blocked or ignored: children are to be waited for, writes are to fail with EPIPE
+ * and EFBIG. Returns whether SIGHUP was ignored (nohup), which is a wish. */
+static bool sort_signals(void)
+{
+    struct sigaction old, standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigaction(SIGHUP, NULL, &old);
+    for (int signo = 1; signo < SIGRTMAX; signo++) {
+        if (signo != SIGKILL && signo != SIGSTOP && signo != SIGHUP)
+            (void)sigaction(signo, &standard, NULL);
+    }
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+    return old.sa_handler == SIG_IGN;
+}
+
+/* The keeper has forked before: commands keep the limit that the caller set. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int show_plugins(const struct cli *cli)
+{
+    struct plugins plugins = {0};
+    plugins_init(&plugins, cli->plugin_path);
+    AUTO_STRV struct strv words = STRV_INIT;
+    strv_push(&words, "plugins");
+    if (cli->json)
+        strv_push(&words, "--json");
+    strv_copy(&words, &cli->words);
+    int status = verb_plugins((int)words.n, words.v, &plugins);
+    plugins_close(&plugins);
+    return status;
+}
+
+static int run_verb(struct cli *cli, struct keeper *keeper)
+{
+    switch (cli->verb) {
+    case VERB_RUN:
+        return verb_run(cli, keeper);
+    case VERB_LIST:
+        return verb_show(cli);
+    case VERB_CHECK:
+        return verb_check(cli);
+    case VERB_REPORT:
+        return verb_report(cli);
+    case VERB_REAP:
+        return verb_reap(cli);
+    case VERB_PLUGINS:
+        return show_plugins(cli);
+    }
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    struct keeper keeper = {.fd = -1};
+    if (sort_descriptors() < 0)
+        return 3;
+    bool hangup_ignored = sort_signals();
+    /* Before anything else: it stays small, and commands inherit what the caller gave. */
+    if (keeper_start(&keeper) < 0) {
+        msg(MSG_ERROR, "cannot start the keeper: %s", strerror(errno));
+        return 3;
+    }
+    /* Should a hand and the keeper be killed, what they held comes to us and not to init. */
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    raise_descriptor_limit();
+    struct cli cli;
+    int status = cli_parse(&cli, argc, argv);
+    if (status < 0) {
+        cli.run.hangup_ignored = hangup_ignored;
+        msg_set_verbosity(cli.run.verbosity);
+        status = run_verb(&cli, &keeper);
+    }
+    cli_free(&cli);
+    if (keeper.fd >= 0)
+        (void)keeper_finish(&keeper, NS_PER_S);
+    return status;
 }

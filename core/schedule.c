@@ -257,7 +257,8 @@ static void stop_step(struct schedule *schedule, struct progress *p, enum stop_w
     if (p->state != PROGRESS_OPEN)
         return;
     p->stopped = true;
-    stop_running(schedule, p, why);
+    if (why != STOP_NONE)
+        stop_running(schedule, p, why);
     drop_rest(schedule, p, CIPLUG_CANCELLED, reason);
     close_if_done(schedule, p);
 }
@@ -279,6 +280,11 @@ void schedule_cancel(struct schedule *schedule, const char *reason)
     cancel(schedule, STOP_CANCEL, reason);
 }
 
+void schedule_halt(struct schedule *schedule, const char *reason)
+{
+    cancel(schedule, STOP_NONE, reason);
+}
+
 /* --- the beginning of steps --- */
 
 static bool unit_carried(const struct progress *p, size_t unit)
@@ -298,6 +304,7 @@ static void make_task(struct schedule *schedule, struct progress *p, const struc
             continue;
         }
         struct task *task = task_new(p, planned->number, &unit, 1);
+        task->carried = true;
         drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
     }
     if (n == 0)
@@ -317,6 +324,7 @@ static void make_rest(struct schedule *schedule, struct progress *p)
             continue;
         }
         struct task *task = task_new(p, p->next_number++, &unit, 1);
+        task->carried = true;
         drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
     }
 }
@@ -376,7 +384,7 @@ void schedule_opened(struct schedule *schedule, struct step *step, enum opened o
                      const char *reason)
 {
     struct progress *p = progress_of(schedule, step);
-    if (schedule->cancelled && opened == OPENED_RUN) {
+    if (schedule->cancelled) {
         leave_step(schedule, p, CIPLUG_CANCELLED, schedule->cancel_reason, false);
     } else if (opened == OPENED_SKIP) {
         leave_step(schedule, p, CIPLUG_SKIPPED, reason, true);

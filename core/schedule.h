@@ -44,8 +44,11 @@ struct task {
     enum task_state state;
     enum stop_why why;
     bool ready;         /* of a service */
+    bool carried;       /* --resume: passed in an earlier run */
     struct batch *from; /* retried by item: the batch it was in */
-    void *execution;    /* the executor's */
+    void *execution;    /* the executor's, while it runs */
+    int outcome;        /* final one; set by the run, like the next */
+    char *log_out;      /* path of the final attempt's standard output; NULL: none */
 };
 
 enum action_kind {
@@ -121,6 +124,9 @@ void schedule_finished(struct schedule *schedule, struct task *task, uint64_t no
 /* Stop everything: what runs gets ACTION_STOP with STOP_CANCEL, the rest is dropped as cancelled
  * with the reason (copied). May be called again. */
 void schedule_cancel(struct schedule *schedule, const char *reason);
+
+/* Nothing new starts, what runs goes on to its end: the disk is full, the journal cannot be written. */
+void schedule_halt(struct schedule *schedule, const char *reason);
 
 /* After the end (or at any time): whether a step was begun and not skipped (cleanup `needs`);
  * whether some step found no item (status 4); whether anything failed that is not allowed to (when

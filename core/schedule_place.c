@@ -21,6 +21,7 @@ void task_free(struct task *task)
 {
     free(task->units);
     free(task->slots);
+    free(task->log_out);
     strv_free(&task->locks);
     free(task);
 }
@@ -137,7 +138,16 @@ static size_t batch_size(const struct schedule *schedule, const struct progress 
         size_t shares = 2 * (size_t)plan_step_slots(schedule->plan, p->step);
         size = (left + shares - 1) / (shares ? shares : 1);
     }
-    return size < left ? size : left;
+    if (size > left)
+        size = left;
+    /* {py} and the like have one value in a command: a batch ends with its cell of the matrix. */
+    const struct unit *units = p->step->units;
+    const size_t *next = p->rest + p->taken_rest;
+    for (size_t i = 1; i < size; i++) {
+        if (!plan_same_cell(&units[next[0]], &units[next[i]]))
+            return i;
+    }
+    return size;
 }
 
 static void form_batch(struct schedule *schedule, struct progress *p)
@@ -160,8 +170,9 @@ static bool waits_for_weight(const struct schedule *schedule, const struct progr
            p->weight_running + p->step->weight <= plan_step_slots(schedule->plan, p->step);
 }
 
-/* Try the pending commands in order. A retry prefers another worker than the one before: such a wish
- * counts in the first pass, and is forgotten in the second, when nothing else would use the slot. */
+/* Try the pending commands in order. A retry prefers another worker than the one before: such a
+ * wish counts in the first pass, and is forgotten in the second, when nothing else would use the
+ * slot. */
 static struct task *try_pending(struct schedule *schedule, struct progress *p, uint64_t now_ns,
                                 bool forget_wishes, bool *blocked)
 {

@@ -48,6 +48,8 @@ extern "C" {
 #define CIPLUG_FLAG_LEAKED     2 /* left processes behind */
 #define CIPLUG_FLAG_UNKILLABLE 4 /* something survived SIGKILL */
 #define CIPLUG_FLAG_TRUNCATED  8 /* its log is not whole */
+#define CIPLUG_FLAG_ALLOWED    16 /* did not pass, but the step says allow_failure */
+#define CIPLUG_FLAG_CARRIED    32 /* skipped, because it passed in the run that this one resumes */
 
 /* Kinds of events, in the order in which a run emits them. Also the bits of a reporter's mask. */
 #define CIPLUG_RUN_STARTED      0x0001

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+#include "executor.h"
+#include "classify.h"
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_PENDING_HIGH (1U << 20)
+#define LOG_PENDING_LOW  (1U << 18)
+#define SPAWN_TRIES      7 /* 50 ms, doubled each time: 3 s in all */
+#define CONFIRM_NS       (5 * NS_PER_S)
+#define ON_FAILURE_NS    (60 * NS_PER_S)
+#define RUSHED_NS        (5 * NS_PER_S)
+
+void execution_notice(struct execution *execution, const char *format, ...)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    va_list args;
+    va_start(args, format);
+    strbuf_vaddf(&text, format, args);
+    va_end(args);
+    execution->executor->hooks.notice(execution->executor->data, execution, strbuf_text(&text));
+}
+
+/* --- the end --- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct execution *execution = handle->data;
+    if (--execution->handles > 0)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(execution->logs); i++)
+        free(execution->logs[i].path);
+    launch_free(&execution->launch);
+    strbuf_free(&execution->reason);
+    free(execution->marker);
+    free(execution);
+}
+
+static void judge(struct execution *execution)
+{
+    struct ciplug_result *result = &execution->result;
+    const struct attempt_end *end = &execution->end;
+    if (execution->start_timed_out) {
+        char limit[24];
+        format_duration(limit, sizeof limit, execution->task->step->start_timeout_ns);
+        result->outcome = CIPLUG_TIMEOUT;
+        strbuf_addf(&execution->reason, "did not start within %s", limit);
+    } else if (execution->attempt_done) {
+        classify(execution->task->step, end, result, &execution->reason);
+    } else if (execution->stopped) {
+        result->outcome = CIPLUG_CANCELLED;
+    }
+    if (execution->log_error) {
+        result->flags |= CIPLUG_FLAG_TRUNCATED;
+        strbuf_addf(&execution->reason, "%sits log is not whole: %s",
+                    execution->reason.len ? "; " : "", strerror(execution->log_error));
+    }
+    if (end->started) {
+        uint64_t paused = execution->executor->paused_ns - execution->paused_before_ns;
+        uint64_t took = end->ended_ns > end->started_ns ? end->ended_ns - end->started_ns : 0;
+        result->duration_ns = took > paused ? took - paused : 0;
+    }
+}
+
+static void finish(struct execution *execution)
+{
+    judge(execution);
+    execution->result.reason = strbuf_text(&execution->reason);
+    execution->result.bytes_out = execution->logs[0].bytes;
+    execution->result.bytes_err = execution->logs[1].bytes;
+    execution->task->execution = NULL;
+    execution->executor->hooks.finished(execution->executor->data, execution);
+    uv_close((uv_handle_t *)&execution->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&execution->ready_timer, on_handle_closed);
+}
+
+/* It could not be started at all. */
+static void give_up(struct execution *execution, const char *reason)
+{
+    execution->result.outcome = CIPLUG_ERROR;
+    strbuf_addstr(&execution->reason, reason);
+    execution_advance(execution);
+}
+
+static void on_log_closed(void *data, uint64_t total, int error)
+{
+    struct exec_log *log = data;
+    log->open = false;
+    log->bytes = total;
+    if (error)
+        log->execution->log_error = error;
+    execution_advance(log->execution);
+}
+
+static void end_log(struct exec_log *log)
+{
+    if (!log->file)
+        return;
+    AUTO_STRBUF struct strbuf rest = STRBUF_INIT;
+    mask_end(&log->mask, &rest);
+    if (rest.len)
+        logfile_write(log->file, rest.buf, rest.len);
+    struct logfile *file = log->file;
+    log->file = NULL;
+    logfile_close(file, on_log_closed, log);
+}
+
+/* One step nearer to the end, whenever something of it has come to its own. */
+void execution_advance(struct execution *execution)
+{
+    if (execution->attempt || execution->on_failure || execution->ready || execution->artifacts)
+        return;
+    uv_timer_stop(&execution->timer);
+    uv_timer_stop(&execution->ready_timer);
+    if (!execution->logs_ended) {
+        execution->logs_ended = true;
+        end_log(&execution->logs[0]);
+        end_log(&execution->logs[1]);
+    }
+    if (execution->logs[0].open || execution->logs[1].open)
+        return;
+    if (!execution->artifacts_done && execution->end.started && !beside_artifacts(execution))
+        return;
+    finish(execution);
+}
+
+/* --- logs --- */
+
+static void on_written(void *data, const void *bytes, size_t length, uint64_t offset, int error)
+{
+    struct exec_log *log = data;
+    struct execution *execution = log->execution;
+    struct executor *executor = execution->executor;
+    if (error && !execution->log_error) {
+        execution->log_error = error;
+        executor->hooks.disk_failed(executor->data, error);
+    }
+    if (length)
+        executor->hooks.output(executor->data, execution, log->stream, bytes, length, offset);
+    if (log->held && log->file && logfile_pending(log->file) < LOG_PENDING_LOW) {
+        log->held = false;
+        if (execution->attempt)
+            attempt_hold_reading(execution->attempt, log->stream, false);
+    }
+}
+
+void execution_log(struct execution *execution, int stream, const void *bytes, size_t length)
+{
+    struct exec_log *log = &execution->logs[stream - 1];
+    if (!log->file)
+        log = &execution->logs[0];
+    if (!log->file)
+        return;
+    if (log->mask.mask) {
+        AUTO_STRBUF struct strbuf clear = STRBUF_INIT;
+        mask_feed(&log->mask, bytes, length, &clear);
+        if (clear.len)
+            logfile_write(log->file, clear.buf, clear.len);
+    } else {
+        logfile_write(log->file, bytes, length);
+    }
+    if (!log->held && execution->attempt && logfile_pending(log->file) > LOG_PENDING_HIGH) {
+        log->held = true;
+        attempt_hold_reading(execution->attempt, log->stream, true);
+    }
+}
+
+static int open_log(struct execution *execution, int stream)
+{
+    struct exec_log *log = &execution->logs[stream - 1];
+    const struct task *task = execution->task;
+    log->execution = execution;
+    log->stream = stream;
+    log->mask.mask = execution->executor->launcher.mask;
+    int fd = rundir_log(execution->executor->dir, task->step->name, task->number, task->attempt,
+                        stream == CIPLUG_STDERR, &log->path);
+    if (fd < 0)
+        return -1;
+    log->file = logfile_new(execution->executor->logwriter, fd, on_written, log);
+    log->open = true;
+    return 0;
+}
+
+static int open_logs(struct execution *execution)
+{
+    if (open_log(execution, CIPLUG_STDOUT) < 0)
+        return -1;
+    execution->result.log_out = execution->logs[0].path;
+    if (execution->task->step->stderr_merge)
+        return 0;
+    if (open_log(execution, CIPLUG_STDERR) < 0)
+        return -1;
+    execution->result.log_err = execution->logs[1].path;
+    return 0;
+}
+
+/* --- the attempt --- */
+
+static void on_slow(uv_timer_t *timer)
+{
+    struct execution *execution = timer->data;
+    char took[24];
+    if (!execution->attempt || execution->task->ready)
+        return;
+    format_duration(took, sizeof took, clock_mono_ns() - execution->end.started_ns);
+    execution_notice(execution, "has been running for %s", took);
+}
+
+static void on_start_timeout(uv_timer_t *timer)
+{
+    struct execution *execution = timer->data;
+    if (!execution->attempt || execution->end.started)
+        return;
+    execution->start_timed_out = true;
+    attempt_kill(execution->attempt);
+}
+
+static void on_started(void *data, const struct attempt_end *so_far)
+{
+    struct execution *execution = data;
+    struct executor *executor = execution->executor;
+    execution->end = *so_far;
+    execution->result.started_ns = clock_wall_ns() - (clock_mono_ns() - so_far->started_ns);
+    execution->paused_before_ns = executor->paused_ns;
+    uint64_t slow_ms = execution->task->step->slow_ns / NS_PER_MS;
+    uv_timer_stop(&execution->timer);
+    if (slow_ms)
+        uv_timer_start(&execution->timer, on_slow, slow_ms, slow_ms);
+    executor->hooks.started(executor->data, execution);
+    beside_watch_ready(execution);
+}
+
+static void on_bytes(void *data, int stream, const void *bytes, size_t length)
+{
+    execution_log(data, stream, bytes, length);
+}
+
+static void on_held(void *data, const struct attempt_end *so_far)
+{
+    struct execution *execution = data;
+    execution->end = *so_far;
+    beside_held(execution);
+}
+
+static void spawn(struct execution *execution);
+
+static void on_spawn_again(uv_timer_t *timer)
+{
+    spawn(timer->data);
+}
+
+/* No descriptors, processes or memory now: another command may end and give some back. */
+static bool try_later(struct execution *execution, int error)
+{
+    bool passing = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
+    if (!passing || execution->stopped || ++execution->spawn_tries >= SPAWN_TRIES)
+        return false;
+    uv_timer_start(&execution->timer, on_spawn_again, UINT64_C(50) << (execution->spawn_tries - 1),
+                   0);
+    return true;
+}
+
+static void on_done(void *data, const struct attempt_end *end)
+{
+    struct execution *execution = data;
+    execution->attempt = NULL;
+    if (end->refused && end->where == HAND_WHERE_FORK && try_later(execution, end->error))
+        return;
+    execution->end = *end;
+    execution->attempt_done = true;
+    if (execution->on_failure)
+        side_kill(execution->on_failure);
+    if (execution->ready)
+        side_kill(execution->ready);
+    execution_advance(execution);
+}
+
+static int open_stdin(struct execution *execution, int *fd)
+{
+    *fd = -1;
+    if (!execution->task->step->stdin_file.text)
+        return 0;
+    AUTO_STRBUF struct strbuf name = STRBUF_INIT;
+    const char *error;
+    if (launch_expand(&execution->launch, &name, execution->task->step->stdin_file.text,
+                      EXPAND_TEXT, &error) < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    AUTO_FREE char *path = launch_path(execution->executor->launcher.plan, strbuf_text(&name));
+    /* A FIFO that nobody writes to would block the loop in open(2); the command may wait, we may not. */
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (*fd < 0)
+        return -1;
+    return fcntl(*fd, F_SETFL, O_RDONLY);
+}
+
+static void spawn(struct execution *execution)
+{
+    static const struct attempt_hooks hooks = {
+        .started = on_started, .bytes = on_bytes, .held = on_held, .done = on_done};
+    const struct step *step = execution->task->step;
+    bool rushed = execution->executor->rushed;
+    AUTO_CLOSE int stdin_fd = -1;
+    if (open_stdin(execution, &stdin_fd) < 0) {
+        AUTO_FREE char *why = xasprintf("its stdin cannot be opened: %s", strerror(errno));
+        give_up(execution, why);
+        return;
+    }
+    struct attempt_request request = {
+        .argv = &execution->launch.argv,
+        .stdin_fd = stdin_fd,
+        .merge = step->stderr_merge,
+        .timeout_ns = rushed && !(step->timeout_ns && step->timeout_ns < RUSHED_NS)
+                          ? RUSHED_NS
+                          : step->timeout_ns,
+        .hold_ns = step->on_failure.text ? ON_FAILURE_NS + NS_PER_S : 0,
+        .grace_ns = rushed ? 0 : step->grace_ns,
+        .confirm_ns = CONFIRM_NS,
+        .on_leak = step->on_leak == ON_LEAK_KEEP ? HAND_LEAK_KEEP : HAND_LEAK_KILL,
+        .marker = execution->marker,
+    };
+    if (step->start_timeout_ns)
+        uv_timer_start(&execution->timer, on_start_timeout, step->start_timeout_ns / NS_PER_MS, 0);
+    execution->attempt = attempt_start(execution->executor->hands, &request, &hooks, execution);
+    if (!execution->attempt && !try_later(execution, errno)) {
+        AUTO_FREE char *why = xasprintf("could not be started: %s", strerror(errno));
+        give_up(execution, why);
+    }
+}
+
+static void init_timer(struct execution *execution, uv_timer_t *timer)
+{
+    uv_timer_init(execution->executor->loop, timer);
+    timer->data = execution;
+    execution->handles++;
+}
+
+void executor_start(struct executor *executor, struct task *task)
+{
+    struct execution *execution = xcalloc(1, sizeof *execution);
+    execution->executor = executor;
+    execution->task = task;
+    execution->result = (struct ciplug_result){.size = sizeof execution->result, .exit_code = -1};
+    init_timer(execution, &execution->timer);
+    init_timer(execution, &execution->ready_timer);
+    task->execution = execution;
+    execution->marker = xasprintf("CIPLUG_JOB=%s.%s.%u.%u", executor->launcher.run,
+                                  task->step->name, (unsigned)task->number, (unsigned)task->attempt);
+    struct launch_place place = {.step = task->step,
+                                 .units = task->units,
+                                 .n_units = task->n_units,
+                                 .number = task->number,
+                                 .attempt = task->attempt,
+                                 .slot = task->slot};
+    AUTO_FREE char *error = NULL;
+    if (launch_make(&execution->launch, &executor->launcher, &place, &error) < 0) {
+        give_up(execution, error);
+        return;
+    }
+    if (open_logs(execution) < 0) {
+        int saved = errno;
+        AUTO_FREE char *why = xasprintf("its log cannot be opened: %s", strerror(saved));
+        if (saved == ENOSPC || saved == EDQUOT || saved == EROFS)
+            executor->hooks.disk_failed(executor->data, saved);
+        give_up(execution, why);
+        return;
+    }
+    spawn(execution);
+}
+
+void executor_stop(struct execution *execution, int signo)
+{
+    execution->stopped = true;
+    if (execution->attempt)
+        attempt_stop(execution->attempt, signo);
+    else if (uv_is_active((uv_handle_t *)&execution->timer))
+        execution_advance(execution);
+}
+
+void executor_kill(struct execution *execution)
+{
+    execution->stopped = true;
+    if (execution->on_failure)
+        side_kill(execution->on_failure);
+    if (execution->artifacts)
+        side_kill(execution->artifacts);
+    if (execution->attempt)
+        attempt_kill(execution->attempt);
+}

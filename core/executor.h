@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The built-in executor: a task on its slot -> logs, outcome, artifacts. Runs what is beside a command
+ * too: slow notices, the ready command of a service, on_failure.
+ */
+#ifndef CIPLUG_CORE_EXECUTOR_H
+#define CIPLUG_CORE_EXECUTOR_H
+
+#include "attempt.h"
+#include "launch.h"
+#include "logfile.h"
+#include "mask.h"
+#include "rundir.h"
+#include "schedule.h"
+#include "side.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* One attempt of one task, from ACTION_START to schedule_finished(). */
+struct execution {
+    struct executor *executor;
+    struct task *task;
+    struct launch launch;        /* launch.command: what events say of it */
+    struct ciplug_result result; /* of events; complete when finished() is called */
+    struct strbuf reason;
+    char *marker;
+    struct attempt *attempt; /* NULL: not started, or done */
+    struct attempt_end end;
+    bool attempt_done;
+    bool stopped;         /* the run wanted its end */
+    bool start_timed_out;
+    unsigned spawn_tries;
+    uint64_t paused_before_ns;
+    struct exec_log {
+        struct execution *execution;
+        int stream;
+        struct logfile *file; /* NULL: none, or closing */
+        struct mask_stream mask;
+        char *path;
+        uint64_t bytes;
+        bool open;  /* not yet closed */
+        bool held;
+    } logs[2];
+    bool logs_ended;
+    uv_timer_t timer; /* start_timeout, then slow; between two tries to spawn */
+    uv_timer_t ready_timer;
+    int handles;
+    struct side *on_failure, *ready, *artifacts;
+    bool artifacts_done;
+    int log_error;
+};
+
+struct executor_hooks {
+    void (*started)(void *data, struct execution *execution);
+    void (*output)(void *data, struct execution *execution, int stream, const void *bytes,
+                   size_t length, uint64_t offset);
+    void (*notice)(void *data, struct execution *execution, const char *text);
+    void (*ready)(void *data, struct execution *execution);
+    /* outcome, flags, reason and times are in execution->result. It is freed afterwards. */
+    void (*finished)(void *data, struct execution *execution);
+    /* A log could not be written (errno): the run has to stop scheduling. */
+    void (*disk_failed)(void *data, int error);
+};
+
+struct executor {
+    uv_loop_t *loop;
+    struct launcher launcher;
+    struct hands *hands;
+    struct logwriter *logwriter;
+    const struct rundir *dir;
+    struct executor_hooks hooks;
+    void *data;
+    uint64_t paused_ns; /* how long the run stood still so far */
+    bool rushed; /* after a second signal: what starts now has 5 s in all and no grace */
+};
+
+/* Never fails: what cannot be started is finished with outcome error, maybe before this returns. */
+void executor_start(struct executor *executor, struct task *task);
+void executor_stop(struct execution *execution, int signo);
+void executor_kill(struct execution *execution);
+
+/* execution_beside.c */
+void beside_held(struct execution *execution);
+void beside_watch_ready(struct execution *execution);
+/* true: nothing to copy, or it was copied; false: comes back through execution_advance(). */
+bool beside_artifacts(struct execution *execution);
+/* executor.c, for execution_beside.c */
+void execution_advance(struct execution *execution);
+void execution_log(struct execution *execution, int stream, const void *bytes, size_t length);
+void execution_notice(struct execution *execution, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "launch.h"
+#include "util.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *launch_path(const struct plan *plan, const char *path)
+{
+    if (*path == '/')
+        return xstrdup(path);
+    return xasprintf("%s/%s", plan->config->dir, path);
+}
+
+static struct expand_vars vars_of(const struct launch *launch)
+{
+    const struct ciplug_command *command = &launch->command;
+    return (struct expand_vars){
+        .items = launch->items.n ? &launch->items : NULL,
+        .item = launch->items.n ? launch->item : NULL,
+        .number = launch->number,
+        .count = launch->count,
+        .worker = command->worker ? launch->worker : NULL,
+        .host = launch->host,
+        .step = command->step,
+        .run = launch->launcher->run,
+        .attempt = launch->attempt,
+        .project = launch->project,
+        .names = &launch->step->matrix_names,
+        .values = &launch->values,
+    };
+}
+
+int launch_expand(const struct launch *launch, struct strbuf *out, const char *text,
+                  enum expand_mode mode, const char **error)
+{
+    struct expand_vars vars = vars_of(launch);
+    return expand(out, text, mode, &vars, error);
+}
+
+static void gather_units(struct launch *launch, const struct launch_place *place)
+{
+    struct strbuf item = STRBUF_INIT, label = STRBUF_INIT;
+    for (size_t i = 0; i < place->n_units; i++) {
+        const struct unit *unit = &place->step->units[place->units[i]];
+        if (unit->item) {
+            strv_push(&launch->items, unit->item);
+            if (i)
+                strbuf_addch(&item, '\n');
+            strbuf_addstr(&item, unit->item);
+        }
+        if (i)
+            strbuf_addch(&label, ' ');
+        strbuf_addstr(&label, unit->label);
+        if (i == 0)
+            strv_copy(&launch->values, &unit->values);
+    }
+    launch->item = strbuf_detach(&item);
+    launch->label = strbuf_detach(&label);
+}
+
+static void set_number(char buf[12], uint32_t number)
+{
+    snprintf(buf, 12, "%u", (unsigned)number);
+}
+
+static void fill_command(struct launch *launch, const struct launch_place *place)
+{
+    struct ciplug_command *command = &launch->command;
+    const struct step *step = place->step;
+    gather_units(launch, place);
+    *command = (struct ciplug_command){
+        .size = sizeof *command,
+        .step = step->name,
+        .cleanup = step->cleanup,
+        .number = place->number,
+        .count = step->count_all,
+        .worker = place->slot,
+        .attempt = place->attempt,
+        .label = launch->label,
+        .items = launch->items.n ? (const char *const *)launch->items.v : NULL,
+        .shell = step->shell.n ? (const char *const *)step->shell.v : NULL,
+    };
+    /* What tells a cell of a matrix apart is its label, also beside an item. */
+    if (step->n_axes)
+        command->item = launch->label;
+    else if (launch->items.n)
+        command->item = launch->item;
+    if (step->n_axes && place->n_units == 1)
+        command->items = NULL;
+    set_number(launch->number, place->number);
+    set_number(launch->count, step->count_all);
+    set_number(launch->worker, place->slot);
+    set_number(launch->attempt, place->attempt ? place->attempt : 1);
+    if (!place->slot)
+        return;
+    launch->host = xstrdup(plan_slot_host(launch->launcher->plan, place->slot)->name);
+    launch->project = xasprintf("ci%sw%u", launch->launcher->run, (unsigned)place->slot);
+    command->host = launch->host;
+    command->project = launch->project;
+}
+
+static int expand_command(struct launch *launch, const char **error)
+{
+    const struct step *step = launch->step;
+    if (!step->command.text)
+        return 0;
+    if (step->shell.n) {
+        AUTO_STRBUF struct strbuf script = STRBUF_INIT;
+        if (launch_expand(launch, &script, step->command.text, EXPAND_SHELL, error) < 0)
+            return -1;
+        launch->script = strbuf_detach(&script);
+        launch->command.script = launch->script;
+        return 0;
+    }
+    struct expand_vars vars = vars_of(launch);
+    if (expand_words(&launch->words, step->command.text, &vars, error) < 0)
+        return -1;
+    launch->command.words = (const char *const *)launch->words.v;
+    return 0;
+}
+
+static int add_env(struct launch *launch, const struct setting *env, size_t n, const char **error)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *value = strchr(env[i].text, '=') + 1;
+        AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+        strbuf_add(&text, env[i].text, (size_t)(value - env[i].text));
+        if (launch_expand(launch, &text, value, EXPAND_TEXT, error) < 0)
+            return -1;
+        strv_setenv(&launch->argv.env, strbuf_text(&text));
+    }
+    return 0;
+}
+
+static void set_ci(struct strv *env, const char *name, const char *value)
+{
+    AUTO_FREE char *text = xasprintf("%s=%s", name, value ? value : "");
+    strv_setenv(env, text);
+}
+
+static void set_fixed_env(struct launch *launch)
+{
+    struct strv *env = &launch->argv.env;
+    set_ci(env, "CI", "true");
+    set_ci(env, "CI_COMMAND_NUMBER", launch->number);
+    set_ci(env, "CI_WORKER_NUMBER", launch->worker);
+    set_ci(env, "CI_ITEM", launch->items.n ? launch->item : launch->command.item);
+    set_ci(env, "CI_STEP", launch->step->name);
+    set_ci(env, "CI_HOST", launch->host);
+    set_ci(env, "CI_ATTEMPT", launch->attempt);
+    set_ci(env, "CI_RUN_ID", launch->launcher->run);
+    set_ci(env, "PROJECT_NAME", launch->project);
+}
+
+static int set_surroundings(struct launch *launch, const struct host *host, const char **error)
+{
+    const struct step *step = launch->step;
+    if (add_env(launch, step->env, step->n_env, error) < 0)
+        return -1;
+    if (host && add_env(launch, host->env, host->n_env, error) < 0)
+        return -1;
+    set_fixed_env(launch);
+    strv_copy(&launch->side.env, &launch->argv.env);
+    launch->side.cwd = xstrdup(launch->launcher->plan->config->dir);
+    AUTO_STRBUF struct strbuf cwd = STRBUF_INIT;
+    if (step->cwd.text && launch_expand(launch, &cwd, step->cwd.text, EXPAND_TEXT, error) < 0)
+        return -1;
+    launch->argv.cwd = cwd.len ? launch_path(launch->launcher->plan, cwd.buf)
+                               : xstrdup(launch->launcher->plan->config->dir);
+    return 0;
+}
+
+/* The option's text for the command that is being built, for plugins: step, host, plugin's section.
+ */
+static const char *option_value(void *data, const struct plugin *plugin,
+                                const struct ciplug_command *command, const char *name)
+{
+    struct launch *launch = data;
+    (void)command;
+    const struct plan *plan = launch->launcher->plan;
+    const struct host *host =
+        launch->command.worker ? plan_slot_host(plan, launch->command.worker) : NULL;
+    const struct config_value *value =
+        plan_option(plan, launch->step, host, plugin->table.name, name);
+    if (!value)
+        return NULL;
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    const char *error;
+    if (launch_expand(launch, &text, value->value, EXPAND_TEXT, &error) < 0)
+        return NULL;
+    const struct ciplug_option *option =
+        option_find((const struct ciplug_option *const *)plugin->options, name);
+    if (option && option->type == CIPLUG_OPTION_PATH)
+        strv_take(&launch->borrowed, launch_path(plan, strbuf_text(&text)));
+    else
+        strv_push(&launch->borrowed, strbuf_text(&text));
+    return launch->borrowed.v[launch->borrowed.n - 1];
+}
+
+static int apply(struct launch *launch, const struct use *use, struct ciplug_argv *current,
+                 bool innermost, char **error)
+{
+    struct ciplug_argv out = {ARGV_INIT};
+    bool leaf = use->builder->flags & CIPLUG_BUILDER_LEAF;
+    int built = use->builder->build(use->plugin->self, &launch->command,
+                                    leaf || innermost ? NULL : current, &out);
+    if (built < 0 || out.argv.words.n == 0) {
+        *error = xasprintf("%s could not build the command", use->name);
+        argv_free(&out.argv);
+        return -1;
+    }
+    argv_free(&current->argv);
+    *current = out;
+    return 0;
+}
+
+static int apply_all(struct launch *launch, const struct use *uses, size_t n,
+                     struct ciplug_argv *current, char **error)
+{
+    for (size_t i = n; i-- > 0;) {
+        if (apply(launch, &uses[i], current, false, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int build(struct launch *launch, const struct host *host, char **error)
+{
+    struct plugins *plugins = launch->launcher->plan->plugins;
+    const struct step *step = launch->step;
+    struct ciplug_argv current = {ARGV_INIT};
+    plugins->option = option_value;
+    plugins->option_data = launch;
+    struct use shell = {.name = "shell"};
+    shell.builder = plugins_builder(plugins, "shell", &shell.plugin);
+    int result = 0;
+    if (step->command.text)
+        result = apply(launch, &shell, &current, true, error);
+    if (result == 0)
+        result = apply_all(launch, step->uses, step->n_uses, &current, error);
+    if (result == 0 && host)
+        result = apply_all(launch, host->uses, host->n_uses, &current, error);
+    plugins->option = NULL;
+    plugins->option_data = NULL;
+    strv_copy(&launch->argv.words, &current.argv.words);
+    for (size_t i = 0; i < current.argv.env.n; i++)
+        strv_setenv(&launch->argv.env, current.argv.env.v[i]);
+    argv_free(&current.argv);
+    return result;
+}
+
+static int refuse_secrets(const struct launch *launch, char **error)
+{
+    for (size_t i = 0; i < launch->argv.words.n; i++) {
+        if (mask_found(launch->launcher->mask, launch->argv.words.v[i])) {
+            *error =
+                xstrdup("a masked value would stand in the command's arguments, which everybody "
+                        "on the machine can read: use the variable instead");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void launch_describe(struct launch *launch, const struct launcher *launcher,
+                     const struct launch_place *place)
+{
+    *launch = (struct launch){.step = place->step, .launcher = launcher};
+    fill_command(launch, place);
+}
+
+int launch_make(struct launch *launch, const struct launcher *launcher,
+                const struct launch_place *place, char **error)
+{
+    const struct host *host = place->slot ? plan_slot_host(launcher->plan, place->slot) : NULL;
+    const char *why = NULL;
+    launch_describe(launch, launcher, place);
+    if (expand_command(launch, &why) < 0 || set_surroundings(launch, host, &why) < 0) {
+        *error = xstrdup(why);
+        return -1;
+    }
+    if (build(launch, host, error) < 0 || refuse_secrets(launch, error) < 0)
+        return -1;
+    AUTO_STRBUF struct strbuf shown = STRBUF_INIT;
+    argv_show(&shown, &launch->argv, &launcher->plan->mask_names);
+    struct strbuf masked = STRBUF_INIT;
+    mask_text(launcher->mask, strbuf_text(&shown), &masked);
+    launch->shown = strbuf_detach(&masked);
+    return 0;
+}
+
+void launch_free(struct launch *launch)
+{
+    argv_free(&launch->argv);
+    argv_free(&launch->side);
+    free(launch->shown);
+    strv_free(&launch->items);
+    strv_free(&launch->words);
+    strv_free(&launch->values);
+    strv_free(&launch->borrowed);
+    free(launch->item);
+    free(launch->label);
+    free(launch->project);
+    free(launch->script);
+    free(launch->host);
+}
+
+static void add_script(struct argv *argv, const char *script)
+{
+    strv_push(&argv->words, "sh");
+    strv_push(&argv->words, "-ec");
+    strv_push(&argv->words, script);
+}
+
+int launch_side(const struct launch *launch, const char *script, struct argv *argv,
+                const char **error)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    if (launch_expand(launch, &text, script, EXPAND_SHELL, error) < 0)
+        return -1;
+    argv_copy(argv, &launch->side);
+    add_script(argv, strbuf_text(&text));
+    return 0;
+}
+
+void launch_if(const struct launcher *launcher, const struct step *step, struct argv *argv)
+{
+    argv->cwd = xstrdup(launcher->plan->config->dir);
+    set_ci(&argv->env, "CI", "true");
+    set_ci(&argv->env, "CI_STEP", step->name);
+    set_ci(&argv->env, "CI_RUN_ID", launcher->run);
+    add_script(argv, step->if_command.text);
+}

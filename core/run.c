@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT */
+#include "run.h"
+#include "run_internal.h"
+#include "util.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define SCREEN_STALL_NS (60 * NS_PER_S)
+#define KEEPER_END_NS   (10 * NS_PER_S)
+
+uint64_t run_now(const struct run *run)
+{
+    return clock_mono_ns() - run->executor.paused_ns;
+}
+
+static bool run_failed(const struct run *run)
+{
+    return run->signo || run->timed_out || run->no_verdict || schedule_failed(run->steps);
+}
+
+void run_cancel(struct run *run, const char *reason)
+{
+    if (!run->reason)
+        run->reason = xstrdup(reason);
+    schedule_cancel(run->current, reason);
+    run_kill_asked(run);
+}
+
+/* --- what the executor tells --- */
+
+static void on_started(void *data, struct execution *execution)
+{
+    run_emit_command(data, CIPLUG_COMMAND_STARTED, execution, NULL);
+}
+
+static void on_output(void *data, struct execution *execution, int stream, const void *bytes,
+                      size_t length, uint64_t offset)
+{
+    run_emit_output(data, execution, stream, bytes, length, offset);
+}
+
+static void on_notice(void *data, struct execution *execution, const char *text)
+{
+    run_emit_command(data, CIPLUG_COMMAND_NOTICE, execution, text);
+}
+
+static void on_ready(void *data, struct execution *execution)
+{
+    struct run *run = data;
+    run_emit_command(run, CIPLUG_COMMAND_NOTICE, execution, "is ready");
+    schedule_ready(run->current, execution->task);
+    run_pump(run);
+}
+
+static const char *stop_reason(const struct run *run, const struct task *task)
+{
+    switch (task->why) {
+    case STOP_FAIL_FAST:
+        return "stopped after a failure (fail-fast)";
+    case STOP_SERVICE_DIED:
+        return "stopped: a service that it needs has ended";
+    case STOP_CANCEL:
+        return run->reason;
+    default:
+        return NULL;
+    }
+}
+
+static void on_finished(void *data, struct execution *execution)
+{
+    struct run *run = data;
+    struct task *task = execution->task;
+    struct ciplug_result *result = &execution->result;
+    struct ending ending = {.outcome = result->outcome, .flags = result->flags};
+    schedule_finished(run->current, task, run_now(run), &ending);
+    result->outcome = ending.outcome;
+    result->flags = ending.flags;
+    result->final = ending.final;
+    if (result->outcome == CIPLUG_CANCELLED && stop_reason(run, task))
+        result->reason = stop_reason(run, task);
+    if (ending.reason)
+        result->reason = ending.reason;
+    bool bad = result->outcome != CIPLUG_PASSED && result->outcome != CIPLUG_SKIPPED;
+    if (bad && task->step->allow_failure && result->outcome != CIPLUG_CANCELLED)
+        result->flags |= CIPLUG_FLAG_ALLOWED;
+    if (ending.final) {
+        task->outcome = result->outcome;
+        task->log_out = result->log_out ? xstrdup(result->log_out) : NULL;
+    }
+    run_emit_command(run, CIPLUG_COMMAND_FINISHED, execution, NULL);
+    run_pump(run);
+}
+
+static void on_disk_failed(void *data, int error)
+{
+    struct run *run = data;
+    if (run->no_verdict)
+        return;
+    run->no_verdict = true;
+    run_emit_notice(run, "a log cannot be written: %s; nothing new is started", strerror(error));
+    schedule_halt(run->current, "a log could not be written");
+}
+
+/* --- what the schedule wants --- */
+
+static void drop(struct run *run, const struct action *action)
+{
+    const char *log = NULL;
+    if (action->task->carried)
+        (void)resume_passed(run->resume, run->plan, action->step, action->task->units[0], &log);
+    if (log)
+        action->task->log_out = xstrdup(log);
+    run_emit_dropped(run, action->task, action->outcome, action->reason);
+}
+
+static void act(struct run *run, const struct action *action)
+{
+    switch (action->kind) {
+    case ACTION_OPEN:
+        run_open_step(run, action->step);
+        break;
+    case ACTION_BEGIN:
+        run_emit_step_started(run, action->step, action->units);
+        break;
+    case ACTION_START:
+        executor_start(&run->executor, action->task);
+        break;
+    case ACTION_STOP:
+        if (action->task->execution)
+            executor_stop(action->task->execution, run->signo ? run->signo : SIGTERM);
+        break;
+    case ACTION_DROP:
+        drop(run, action);
+        break;
+    case ACTION_CLOSE:
+        run_emit_step_finished(run, action->step, action->outcome, action->reason);
+        break;
+    }
+}
+
+static void lock_names(void *data, const struct task *task, uint32_t slot, struct strv *names)
+{
+    struct run *run = data;
+    if (!task->step->lock.text)
+        return;
+    struct launch launch;
+    struct launch_place place = {.step = task->step,
+                                 .units = task->units,
+                                 .n_units = task->n_units,
+                                 .number = task->number,
+                                 .attempt = task->attempt + 1,
+                                 .slot = slot};
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    const char *error;
+    launch_describe(&launch, &run->executor.launcher, &place);
+    if (launch_expand(&launch, &text, task->step->lock.text, EXPAND_TEXT, &error) == 0)
+        strv_split(names, strbuf_text(&text));
+    launch_free(&launch);
+}
+
+static unsigned jitter(void *data)
+{
+    (void)data;
+    uint16_t random = 0;
+    return getrandom(&random, sizeof random, 0) == sizeof random ? random % 1000U : 500U;
+}
+
+static void begin_schedule(struct run *run, bool cleanup)
+{
+    const struct schedule_hooks hooks = {.data = run, .locks = lock_names, .jitter = jitter};
+    struct schedule *schedule = schedule_new(run->plan, cleanup, run->options->mode, &hooks);
+    run->current = schedule;
+    if (cleanup)
+        run->cleanups = schedule;
+    else
+        run->steps = schedule;
+}
+
+static void next_phase(struct run *run)
+{
+    if (run->phase == PHASE_STEPS) {
+        run->kept = run->options->keep && run_failed(run) && !run->signo;
+        run->phase = run->kept ? PHASE_END : PHASE_CLEANUP;
+        uv_timer_stop(&run->deadline);
+        if (!run->kept)
+            begin_schedule(run, true);
+    } else if (run->phase == PHASE_CLEANUP) {
+        run->phase = PHASE_END;
+    }
+    if (run->phase == PHASE_END)
+        uv_stop(&run->loop);
+}
+
+static void on_wake(uv_timer_t *timer)
+{
+    run_pump(timer->data);
+}
+
+static void arm_wake(struct run *run)
+{
+    uint64_t when = schedule_wake(run->current), now = run_now(run);
+    if (!when)
+        return;
+    uint64_t ms = when > now ? (when - now) / NS_PER_MS + 1 : 0;
+    uv_timer_start(&run->wake, on_wake, ms, 0);
+}
+
+void run_pump(struct run *run)
+{
+    if (run->pumping)
+        return;
+    run->pumping = true;
+    struct action action;
+    while (run->phase != PHASE_END) {
+        while (schedule_next(run->current, run_now(run), &action))
+            act(run, &action);
+        if (!schedule_done(run->current))
+            break;
+        next_phase(run);
+    }
+    run->pumping = false;
+    if (run->phase != PHASE_END)
+        arm_wake(run);
+}
+
+/* --- timers and watches of the run --- */
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    uint64_t now = run_now(run);
+    if (now < run->deadline_ns) {
+        uv_timer_start(timer, on_deadline, (run->deadline_ns - now) / NS_PER_MS + 1, 0);
+        return;
+    }
+    char limit[24];
+    format_duration(limit, sizeof limit, run->plan->run_timeout_ns);
+    AUTO_FREE char *reason = xasprintf("run_timeout of %s is over", limit);
+    run->timed_out = true;
+    run_cancel(run, reason);
+    run_pump(run);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    console_tick(run->console, clock_mono_ns());
+}
+
+static void on_keeper(uv_poll_t *poll, int status, int events)
+{
+    struct run *run = poll->data;
+    (void)status;
+    (void)events;
+    uv_poll_stop(poll);
+    if (run->phase == PHASE_END)
+        return;
+    run->no_verdict = true;
+    run_emit_notice(run, "the keeper has died: no command can be started any more");
+    run_cancel(run, "the keeper has died");
+    run_pump(run);
+}
+
+static void start_timers(struct run *run)
+{
+    uv_timer_t *timers[] = {&run->wake, &run->deadline, &run->tick};
+    for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
+        uv_timer_init(&run->loop, timers[i]);
+        timers[i]->data = run;
+    }
+    uv_timer_start(&run->tick, on_tick, 1000, 1000);
+    if (run->plan->run_timeout_ns) {
+        run->deadline_ns = run_now(run) + run->plan->run_timeout_ns;
+        uv_timer_start(&run->deadline, on_deadline, run->plan->run_timeout_ns / NS_PER_MS, 0);
+    }
+    run->keeper_watch.data = run;
+    uv_poll_init(&run->loop, &run->keeper_watch, run->keeper->fd);
+    uv_poll_start(&run->keeper_watch, UV_READABLE, on_keeper);
+}
+
+/* --- before and after --- */
+
+static void on_message(void *data, const char *line, size_t length)
+{
+    screen_text(data, line, length, false);
+}
+
+static bool wants_color(const char *when)
+{
+    const char *term = getenv("TERM");
+    const char *no = getenv("NO_COLOR");
+    if (strcmp(when, "auto") != 0)
+        return strcmp(when, "always") == 0;
+    return isatty(1) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+static int start_screen(struct run *run)
+{
+    const struct run_options *options = run->options;
+    const char *term = getenv("TERM");
+    bool terminal = isatty(1) && term && strcmp(term, "dumb") != 0;
+    struct console_settings settings = {
+        .output = options->output,
+        .color = wants_color(options->color),
+        .progress = terminal && strcmp(options->progress, "auto") == 0,
+        .heartbeat = strcmp(options->progress, "none") != 0,
+        .verbosity = options->verbosity,
+    };
+    settings.heartbeat &= !settings.progress;
+    run->screen = screen_new(1, settings.color);
+    if (!run->screen) {
+        msg(MSG_ERROR, "cannot start the thread for the screen: %s", strerror(errno));
+        return -1;
+    }
+    settings.screen = run->screen;
+    run->console = console_new(&settings);
+    events_add(&run->events, "console", &console_reporter, run->console);
+    msg_set_sink(isatty(2) && settings.progress ? on_message : NULL, run->screen);
+    return 0;
+}
+
+static int load_resume(struct run *run)
+{
+    if (!run->options->resume)
+        return 0;
+    const char *name = *run->options->resume ? run->options->resume : NULL;
+    AUTO_FREE char *path = rundir_find(run->options->state_dir, name);
+    if (!path)
+        return -1;
+    if (rundir_alive(path)) {
+        msg(MSG_ERROR, "run %s still goes on: it cannot be resumed", strrchr(path, '/') + 1);
+        return -1;
+    }
+    run->resume = xcalloc(1, sizeof *run->resume);
+    return resume_load(run->resume, run->plan, path);
+}
+
+static int open_records(struct run *run)
+{
+    run->journal.fd = -1;
+    run->dir.fd = run->dir.lock = -1;
+    if (load_resume(run) < 0 || rundir_create(&run->dir, run->options->state_dir) < 0)
+        return -1;
+    AUTO_FREE char *path = xasprintf("%s/journal.jsonl", run->dir.path);
+    if (journal_create(&run->journal, path) < 0) {
+        msg(MSG_ERROR, "cannot create %s: %s", path, strerror(errno));
+        return -1;
+    }
+    run->mask = mask_new(&run->plan->mask_values);
+    run->journal.mask = run->mask;
+    run->keys = xcalloc(run->plan->n_steps, sizeof *run->keys);
+    for (size_t i = 0; i < run->plan->n_steps; i++)
+        run->keys[i] = resume_key(run->plan, &run->plan->steps[i]);
+    return 0;
+}
+
+static int start_executor(struct run *run)
+{
+    static const struct executor_hooks hooks = {.started = on_started,
+                                                .output = on_output,
+                                                .notice = on_notice,
+                                                .ready = on_ready,
+                                                .finished = on_finished,
+                                                .disk_failed = on_disk_failed};
+    hands_init(&run->hands, &run->loop, run->keeper);
+    run->executor = (struct executor){
+        .loop = &run->loop,
+        .launcher = {.plan = run->plan, .run = run->dir.run, .mask = run->mask},
+        .hands = &run->hands,
+        .logwriter = logwriter_new(&run->loop),
+        .dir = &run->dir,
+        .hooks = hooks,
+        .data = run,
+    };
+    if (run->executor.logwriter)
+        return 0;
+    msg(MSG_ERROR, "cannot start the thread for logs: %s", strerror(errno));
+    return -1;
+}
+
+static void add_reporters(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->plugins->n; i++) {
+        struct plugin *plugin = run->plan->plugins->list[i];
+        if (plugin->reporter.event)
+            events_add(&run->events, plugin->table.name, &plugin->reporter, plugin->self);
+    }
+}
+
+static void begin(struct run *run)
+{
+    run_emit_started(run);
+    if (run->keeper->cgroup[0])
+        (void)journal_intent(&run->journal, "cgroup", run->keeper->cgroup);
+    for (size_t i = 0; i < run->plan->notices.n; i++)
+        run_emit_notice(run, "%s", run->plan->notices.v[i]);
+    rundir_prune(&run->dir, run->plan->keep_runs, run->resume ? run->resume->run : NULL);
+    begin_schedule(run, false);
+}
+
+static void tell_kept(struct run *run)
+{
+    if (!run->kept)
+        return;
+    run_emit_notice(run, "kept as it is, no cleanup step has run; look inside: %s", run->dir.path);
+    run_emit_notice(run, "end it with: ciplug reap %s", run->dir.run);
+}
+
+/* The fold decides; what it cannot know is added. */
+static int conclude(struct run *run)
+{
+    bool whole = run_check_journal(run);
+    if (!whole) {
+        msg(MSG_ERROR, "the journal and the numbers of this run do not agree");
+        run->no_verdict = true;
+    }
+    int status = ledger_exit_status(&run->ledger, run->no_verdict, schedule_empty(run->steps));
+    if (run->timed_out)
+        status = 1;
+    if (run->signo)
+        status = 128 + run->signo;
+    tell_kept(run);
+    run_emit_finished(run, status);
+    bool unwritten = journal_close(&run->journal) < 0;
+    if ((events_finish(&run->events) < 0 || unwritten) && (status == 0 || status == 4))
+        status = 3;
+    return status;
+}
+
+static void close_handles(struct run *run)
+{
+    uv_timer_t *timers[] = {&run->wake, &run->deadline, &run->tick};
+    for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
+        uv_close((uv_handle_t *)timers[i], NULL);
+    uv_close((uv_handle_t *)&run->keeper_watch, NULL);
+    run_unwatch_signals(run);
+    hands_close(&run->hands);
+    uv_run(&run->loop, UV_RUN_DEFAULT);
+    logwriter_free(run->executor.logwriter);
+    uv_run(&run->loop, UV_RUN_DEFAULT);
+}
+
+static int loop_and_conclude(struct run *run)
+{
+    run_watch_signals(run);
+    start_timers(run);
+    begin(run);
+    run_pump(run);
+    if (run->phase != PHASE_END)
+        uv_run(&run->loop, UV_RUN_DEFAULT);
+    hands_let_go(&run->hands);
+    int status = conclude(run);
+    msg_set_sink(NULL, NULL);
+    screen_free(run->screen, SCREEN_STALL_NS, &run->stop_waiting);
+    console_free(run->console);
+    close_handles(run);
+    return status;
+}
+
+static void release(struct run *run)
+{
+    schedule_free(run->steps);
+    schedule_free(run->cleanups);
+    hands_free(&run->hands);
+    events_free(&run->events);
+    if (run->resume)
+        resume_free(run->resume);
+    free(run->resume);
+    free(run->keys);
+    free(run->reason);
+    mask_free(run->mask);
+    rundir_close(&run->dir);
+}
+
+int run_plan(struct plan *plan, struct keeper *keeper, const struct run_options *options)
+{
+    struct run *run = xcalloc(1, sizeof *run);
+    run->plan = plan;
+    run->keeper = keeper;
+    run->options = options;
+    int status = 3;
+    if (uv_loop_init(&run->loop) < 0) {
+        msg(MSG_ERROR, "cannot start the loop");
+        free(run);
+        return status;
+    }
+    if (open_records(run) < 0)
+        status = 2;
+    else if (start_executor(run) == 0 && start_screen(run) == 0) {
+        add_reporters(run);
+        status = loop_and_conclude(run);
+    }
+    if (keeper_finish(keeper, KEEPER_END_NS) < 0)
+        msg(MSG_WARNING, "some process of a command could not be ended");
+    release(run);
+    uv_loop_close(&run->loop);
+    free(run);
+    return status;
+}

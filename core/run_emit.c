@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "run_internal.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+static struct ciplug_event new_event(const struct run *run, int kind)
+{
+    return (struct ciplug_event){
+        .size = sizeof(struct ciplug_event),
+        .kind = kind,
+        .time_ns = clock_wall_ns(),
+        .run = run->dir.run,
+        .run_dir = run->dir.path,
+    };
+}
+
+static void journal_failed(struct run *run)
+{
+    if (run->no_verdict)
+        return;
+    run->no_verdict = true;
+    msg(MSG_ERROR, "the journal cannot be written: %s", strerror(run->journal.error));
+    schedule_halt(run->steps, "the journal cannot be written");
+}
+
+/* The record comes before the report. */
+static void emit(struct run *run, const struct ciplug_event *event,
+                 const struct journal_extra *extra)
+{
+    if (event->kind != CIPLUG_COMMAND_OUTPUT && event->kind != CIPLUG_RUN_STARTED &&
+        journal_event(&run->journal, event, extra) < 0)
+        journal_failed(run);
+    ledger_event(&run->ledger, event);
+    events_emit(&run->events, event);
+}
+
+void run_emit_started(struct run *run)
+{
+    struct ciplug_event event = new_event(run, CIPLUG_RUN_STARTED);
+    AUTO_STRV struct strv argv = STRV_INIT;
+    for (const char *const *word = run->options->argv; word && *word; word++)
+        strv_push(&argv, *word);
+    struct journal_header header = {.name = run->plan->name,
+                                    .config = run->plan->config->file,
+                                    .version = PACKAGE_VERSION,
+                                    .argv = &argv};
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    strbuf_addf(&text, "%s: %zu step%s, %u worker%s", run->plan->name, run->plan->n_steps,
+                run->plan->n_steps == 1 ? "" : "s", (unsigned)run->plan->n_slots,
+                run->plan->n_slots == 1 ? "" : "s");
+    event.text = strbuf_text(&text);
+    if (journal_run_started(&run->journal, &event, &header) < 0)
+        journal_failed(run);
+    emit(run, &event, NULL);
+}
+
+void run_emit_step_started(struct run *run, const struct step *step, uint64_t planned)
+{
+    struct ciplug_ledger ledger = {.size = sizeof ledger, .planned = planned};
+    struct ciplug_event event = new_event(run, CIPLUG_STEP_STARTED);
+    event.step = step->name;
+    event.cleanup = step->cleanup;
+    event.ledger = &ledger;
+    event.output = step->output;
+    emit(run, &event, NULL);
+}
+
+void run_emit_step_finished(struct run *run, const struct step *step, int outcome,
+                            const char *reason)
+{
+    struct ciplug_event event = new_event(run, CIPLUG_STEP_FINISHED);
+    event.step = step->name;
+    event.cleanup = step->cleanup;
+    event.outcome = outcome;
+    event.text = reason;
+    emit(run, &event, NULL);
+}
+
+static struct ciplug_event command_event(const struct run *run, int kind, const struct step *step,
+                                         const struct ciplug_command *command,
+                                         const struct ciplug_result *result)
+{
+    struct ciplug_event event = new_event(run, kind);
+    event.step = step->name;
+    event.cleanup = step->cleanup;
+    event.command = command;
+    event.result = result;
+    event.output = step->output;
+    return event;
+}
+
+static uint64_t key_of(const struct run *run, const struct step *step)
+{
+    return step->cleanup ? 0 : run->keys[step->index];
+}
+
+void run_emit_command(struct run *run, int kind, struct execution *execution, const char *text)
+{
+    const struct step *step = execution->task->step;
+    struct ciplug_event event =
+        command_event(run, kind, step, &execution->launch.command, &execution->result);
+    event.text = text;
+    struct journal_extra extra = {.key = key_of(run, step), .shown = execution->launch.shown};
+    emit(run, &event, &extra);
+}
+
+void run_emit_output(struct run *run, struct execution *execution, int stream, const void *bytes,
+                     size_t length, uint64_t offset)
+{
+    if (!(run->events.mask & CIPLUG_COMMAND_OUTPUT))
+        return;
+    struct ciplug_event event =
+        command_event(run, CIPLUG_COMMAND_OUTPUT, execution->task->step,
+                      &execution->launch.command, &execution->result);
+    event.bytes = bytes;
+    event.length = length;
+    event.stream = stream;
+    event.offset = offset;
+    emit(run, &event, NULL);
+}
+
+void run_emit_dropped(struct run *run, struct task *task, int outcome, const char *reason)
+{
+    struct launch launch;
+    struct launch_place place = {.step = task->step,
+                                 .units = task->units,
+                                 .n_units = task->n_units,
+                                 .number = task->number,
+                                 .attempt = task->attempt};
+    launch_describe(&launch, &run->executor.launcher, &place);
+    struct ciplug_result result = {.size = sizeof result,
+                                   .outcome = outcome,
+                                   .exit_code = -1,
+                                   .final = 1,
+                                   .reason = reason,
+                                   .log_out = task->log_out};
+    bool carried = outcome == CIPLUG_SKIPPED && task->carried;
+    if (carried)
+        result.flags |= CIPLUG_FLAG_CARRIED;
+    if (task->step->allow_failure && outcome != CIPLUG_SKIPPED && outcome != CIPLUG_CANCELLED)
+        result.flags |= CIPLUG_FLAG_ALLOWED;
+    task->outcome = carried ? CIPLUG_PASSED : outcome;
+    struct ciplug_event event =
+        command_event(run, CIPLUG_COMMAND_FINISHED, task->step, &launch.command, &result);
+    struct journal_extra extra = {.key = key_of(run, task->step)};
+    emit(run, &event, &extra);
+    launch_free(&launch);
+}
+
+void run_emit_notice(struct run *run, const char *format, ...)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    va_list args;
+    va_start(args, format);
+    strbuf_vaddf(&text, format, args);
+    va_end(args);
+    struct ciplug_event event = new_event(run, CIPLUG_RUN_NOTICE);
+    event.text = strbuf_text(&text);
+    emit(run, &event, NULL);
+}
+
+void run_emit_finished(struct run *run, int exit_status)
+{
+    struct ciplug_event event = new_event(run, CIPLUG_RUN_FINISHED);
+    event.ledger = &run->ledger.run;
+    event.exit_status = exit_status;
+    event.text = run->reason;
+    struct journal_extra extra = {.cleanup = &run->ledger.cleanup};
+    emit(run, &event, &extra);
+}
+
+static void fold(void *data, const struct ciplug_event *event, const struct journal_extra *extra)
+{
+    (void)extra;
+    ledger_event(data, event);
+}
+
+bool run_check_journal(struct run *run)
+{
+    struct ledger replayed = {0};
+    struct journal_reader reader = {.event = fold, .data = &replayed};
+    uint64_t good = 0;
+    if (journal_replay(run->dir.path, &reader, &good) < 0 || good != run->journal.written)
+        return false;
+    return ledger_equal(&replayed.run, &run->ledger.run) &&
+           ledger_equal(&replayed.cleanup, &run->ledger.cleanup);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the parts of the run share: run.c (loop and phases), run_step.c (opening steps), run_emit.c
+ * (events and journal), run_signals.c.
+ */
+#ifndef CIPLUG_CORE_RUN_INTERNAL_H
+#define CIPLUG_CORE_RUN_INTERNAL_H
+
+#include "console.h"
+#include "event.h"
+#include "executor.h"
+#include "journal.h"
+#include "ledger.h"
+#include "resume.h"
+#include "run.h"
+
+#include <uv.h>
+
+enum phase { PHASE_STEPS, PHASE_CLEANUP, PHASE_END };
+
+#define RUN_SIGNALS 6
+
+struct run {
+    uv_loop_t loop;
+    struct plan *plan;
+    const struct run_options *options;
+    struct keeper *keeper;
+    struct rundir dir;
+    struct journal journal;
+    struct mask *mask;
+    struct events events;
+    struct ledger ledger;
+    struct screen *screen;
+    struct console *console;
+    struct hands hands;
+    struct executor executor;
+    struct resume *resume; /* NULL: none */
+    struct schedule *steps, *cleanups;
+    struct schedule *current;
+    enum phase phase;
+    bool pumping;
+    uv_timer_t wake, deadline, tick, rush;
+    uv_poll_t keeper_watch;
+    uv_signal_t signals[RUN_SIGNALS];
+    uint64_t deadline_ns; /* of run_timeout, on the run's clock; 0: none */
+    int signo;            /* the first that came; 0: none */
+    unsigned n_signals;
+    volatile bool stop_waiting; /* the third signal: nobody waits for the screen */
+    bool no_verdict;
+    bool timed_out;
+    bool kept; /* --keep, and something failed: surroundings stay */
+    char *reason; /* why the run ended early */
+    uint64_t *keys; /* of --resume, by step */
+    struct asked *asked; /* `if` commands that run now */
+};
+
+/* The run's clock: monotonic, stands still while the run is paused. */
+uint64_t run_now(const struct run *run);
+/* Do what the schedule wants, until it wants nothing now; go to the next phase at its end. */
+void run_pump(struct run *run);
+/* End early: what runs is stopped, cleanup steps follow. `reason` is copied. */
+void run_cancel(struct run *run, const char *reason);
+
+/* run_emit.c */
+void run_emit_started(struct run *run);
+void run_emit_step_started(struct run *run, const struct step *step, uint64_t planned);
+void run_emit_step_finished(struct run *run, const struct step *step, int outcome,
+                            const char *reason);
+void run_emit_command(struct run *run, int kind, struct execution *execution, const char *text);
+void run_emit_output(struct run *run, struct execution *execution, int stream, const void *bytes,
+                     size_t length, uint64_t offset);
+/* What never starts. */
+void run_emit_dropped(struct run *run, struct task *task, int outcome, const char *reason);
+void run_emit_notice(struct run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void run_emit_finished(struct run *run, int exit_status);
+/* Fold the journal as it was written and compare it with the live numbers. */
+bool run_check_journal(struct run *run);
+
+/* run_step.c */
+void run_open_step(struct run *run, struct step *step);
+/* Kill what was asked for `if`: the run is cancelled. */
+void run_kill_asked(struct run *run);
+
+/* run_signals.c */
+void run_watch_signals(struct run *run);
+void run_unwatch_signals(struct run *run);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "run_internal.h"
+#include "util.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RUSHED_CLEANUP_MS 5000
+
+static const int watched[RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1};
+
+static void kill_one(void *data, struct task *task)
+{
+    (void)data;
+    if (task->execution)
+        executor_kill(task->execution);
+}
+
+static void on_rush(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    schedule_each_running(run->current, kill_one, NULL);
+}
+
+/* Of each signal that asks for the end: soft stop; at once; now. */
+static void on_end_signal(struct run *run, int signo)
+{
+    run->n_signals++;
+    if (!run->signo)
+        run->signo = signo;
+    if (run->phase == PHASE_END || run->n_signals >= 3) {
+        run->stop_waiting = true;
+        if (run->n_signals < 3)
+            return;
+        (void)journal_intent(&run->journal, "aborted", "by a third signal");
+        /* The hands see end of file and kill what they have. */
+        _exit(128 + run->signo);
+    }
+    if (run->n_signals == 1) {
+        AUTO_FREE char *reason = xasprintf("ended by SIG%s", sigabbrev_np(signo));
+        if (run->phase == PHASE_STEPS)
+            run_cancel(run, reason);
+        return;
+    }
+    run->executor.rushed = true;
+    if (run->phase == PHASE_STEPS)
+        schedule_each_running(run->current, kill_one, NULL);
+    else
+        uv_timer_start(&run->rush, on_rush, RUSHED_CLEANUP_MS, 0);
+}
+
+/* Everything stands still until somebody sends SIGCONT: the trees, their deadlines, our own clock. */
+static void on_stop_signal(struct run *run)
+{
+    hands_order_all(&run->hands, HAND_PAUSE);
+    uint64_t since = clock_mono_ns();
+    kill(getpid(), SIGSTOP);
+    run->executor.paused_ns += clock_mono_ns() - since;
+    hands_order_all(&run->hands, HAND_RESUME);
+    uv_update_time(&run->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int signo)
+{
+    struct run *run = handle->data;
+    if (signo == SIGTSTP)
+        on_stop_signal(run);
+    else if (signo == SIGUSR1)
+        console_dump(run->console);
+    else
+        on_end_signal(run, signo);
+    run_pump(run);
+}
+
+void run_watch_signals(struct run *run)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
+        uv_signal_init(&run->loop, &run->signals[i]);
+        run->signals[i].data = run;
+        if (watched[i] == SIGHUP && run->options->hangup_ignored)
+            continue;
+        uv_signal_start(&run->signals[i], on_signal, watched[i]);
+        uv_unref((uv_handle_t *)&run->signals[i]);
+    }
+    uv_timer_init(&run->loop, &run->rush);
+    run->rush.data = run;
+}
+
+void run_unwatch_signals(struct run *run)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
+        uv_close((uv_handle_t *)&run->signals[i], NULL);
+    uv_close((uv_handle_t *)&run->rush, NULL);
+}

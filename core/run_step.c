@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "run_internal.h"
+#include "util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IF_TIMEOUT_NS  (300 * NS_PER_S)
+#define ITEMS_FILE_MAX (64U << 20)
+
+/* An `if` command that runs. */
+struct asked {
+    struct run *run;
+    struct step *step;
+    struct side *side;
+    struct asked *next;
+};
+
+static void forget(struct asked *asked)
+{
+    struct asked **link = &asked->run->asked;
+    while (*link != asked)
+        link = &(*link)->next;
+    *link = asked->next;
+    free(asked);
+}
+
+void run_kill_asked(struct run *run)
+{
+    for (struct asked *asked = run->asked; asked; asked = asked->next)
+        side_kill(asked->side);
+}
+
+/* The lines that one command printed are added. 0, or -1 with *error. */
+static int add_lines(const char *path, struct strv *lines, char **error)
+{
+    AUTO_FREE char *text = NULL;
+    size_t length;
+    if (read_file(path, ITEMS_FILE_MAX, &text, &length) < 0) {
+        *error = xasprintf("cannot read %s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (memchr(text, '\0', length)) {
+        *error = xasprintf("%s holds a NUL byte, which no item can", path);
+        return -1;
+    }
+    for (char *line = text; *line;) {
+        size_t n = strcspn(line, "\n");
+        bool more = line[n] == '\n';
+        size_t shown = n > 0 && line[n - 1] == '\r' ? n - 1 : n;
+        if (shown > 0)
+            strv_pushn(lines, line, shown);
+        line += n + more;
+    }
+    return 0;
+}
+
+static int lines_of(struct run *run, const struct step *step, struct strv *lines, char **error)
+{
+    size_t n;
+    const struct step *source = &run->plan->steps[step->items_from];
+    const struct task *const *tasks = schedule_tasks(run->steps, source, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (tasks[i]->outcome == CIPLUG_PASSED && tasks[i]->log_out &&
+            add_lines(tasks[i]->log_out, lines, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void carry_units(struct run *run, struct step *step)
+{
+    AUTO_FREE char *reason = xasprintf("passed in run %s", run->resume->run);
+    for (size_t i = 0; i < step->n_units; i++) {
+        const char *log;
+        if (resume_passed(run->resume, run->plan, step, i, &log))
+            schedule_carry(run->current, step, i, reason);
+    }
+}
+
+static void find_commands(struct run *run, struct step *step)
+{
+    AUTO_STRV struct strv lines = STRV_INIT;
+    AUTO_FREE char *error = NULL;
+    bool from = !step->cleanup && step->source == SOURCE_ITEMS_FROM;
+    if ((from && lines_of(run, step, &lines, &error) < 0) ||
+        plan_step_commands(run->plan, step, from ? &lines : NULL, &error) < 0) {
+        schedule_opened(run->current, step, OPENED_ERROR, error);
+        return;
+    }
+    if (run->resume && !step->cleanup)
+        carry_units(run, step);
+    schedule_opened(run->current, step, OPENED_RUN, NULL);
+}
+
+static void on_if_done(void *data, int status, const char *what)
+{
+    struct asked *asked = data;
+    struct run *run = asked->run;
+    struct step *step = asked->step;
+    forget(asked);
+    AUTO_FREE char *reason = xasprintf("if: %s", *what ? what : "said no");
+    if (status == 0)
+        find_commands(run, step);
+    else if (status == 1)
+        schedule_opened(run->current, step, OPENED_SKIP, reason);
+    else
+        schedule_opened(run->current, step, OPENED_ERROR, reason);
+    run_pump(run);
+}
+
+static void ask_if(struct run *run, struct step *step)
+{
+    static const struct side_hooks hooks = {.done = on_if_done};
+    AUTO_ARGV struct argv argv = ARGV_INIT;
+    launch_if(&run->executor.launcher, step, &argv);
+    struct asked *asked = xcalloc(1, sizeof *asked);
+    asked->run = run;
+    asked->step = step;
+    asked->next = run->asked;
+    run->asked = asked;
+    uint64_t limit = step->timeout_ns ? step->timeout_ns : IF_TIMEOUT_NS;
+    asked->side = side_start(&run->hands, &argv, limit, &hooks, asked);
+    if (asked->side)
+        return;
+    AUTO_FREE char *reason = xasprintf("if: could not be started: %s", strerror(errno));
+    forget(asked);
+    schedule_opened(run->current, step, OPENED_ERROR, reason);
+}
+
+/* Why a cleanup step is not due, or NULL. */
+static const char *not_due(const struct run *run, const struct step *step)
+{
+    bool failed = run->signo || run->no_verdict || run->timed_out || schedule_failed(run->steps);
+    if (step->when == WHEN_SUCCESS && failed)
+        return "when = success, and the run failed";
+    if (step->when == WHEN_FAILURE && !failed)
+        return "when = failure, and nothing failed";
+    for (size_t i = 0; i < step->n_needs; i++) {
+        if (schedule_started(run->steps, &run->plan->steps[step->needs[i]]))
+            return NULL;
+    }
+    return step->n_needs ? "no step that it needs was started" : NULL;
+}
+
+void run_open_step(struct run *run, struct step *step)
+{
+    const char *reason = step->cleanup ? not_due(run, step) : NULL;
+    if (reason)
+        schedule_opened(run->current, step, OPENED_SKIP, reason);
+    else if (step->if_command.text)
+        ask_if(run, step);
+    else
+        find_commands(run, step);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "side.h"
+#include "classify.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LAST_LINE_MAX 200
+
+struct side {
+    struct attempt *attempt;
+    struct side_hooks hooks;
+    void *data;
+    struct strbuf line; /* the last one that is not empty, or what there is of it */
+    bool complete;      /* its newline was seen */
+};
+
+static void note_last_line(struct side *side, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '\n') {
+            side->complete = true;
+            continue;
+        }
+        if (side->complete) {
+            strbuf_clear(&side->line);
+            side->complete = false;
+        }
+        if (side->line.len < LAST_LINE_MAX)
+            strbuf_addch(&side->line, bytes[i]);
+    }
+}
+
+static void on_started(void *data, const struct attempt_end *so_far)
+{
+    (void)data;
+    (void)so_far;
+}
+
+static void on_bytes(void *data, int stream, const void *bytes, size_t length)
+{
+    struct side *side = data;
+    (void)stream;
+    note_last_line(side, bytes, length);
+    if (side->hooks.bytes)
+        side->hooks.bytes(side->data, bytes, length);
+}
+
+static void on_done(void *data, const struct attempt_end *end)
+{
+    struct side *side = data;
+    AUTO_STRBUF struct strbuf what = STRBUF_INIT;
+    int outcome = classify_end(end, &what);
+    int status = -1;
+    if (outcome == CIPLUG_PASSED || outcome == CIPLUG_FAILED)
+        status = end->status;
+    if (side->line.len)
+        strbuf_addf(&what, "%s%s", what.len ? ": " : "", side->line.buf);
+    side->hooks.done(side->data, status, strbuf_text(&what));
+    strbuf_free(&side->line);
+    free(side);
+}
+
+struct side *side_start(struct hands *hands, const struct argv *argv, uint64_t timeout_ns,
+                        const struct side_hooks *hooks, void *data)
+{
+    static const struct attempt_hooks attempt_hooks = {
+        .started = on_started, .bytes = on_bytes, .done = on_done};
+    struct side *side = xcalloc(1, sizeof *side);
+    side->hooks = *hooks;
+    side->data = data;
+    struct attempt_request request = {
+        .argv = argv,
+        .stdin_fd = -1,
+        .merge = true,
+        .timeout_ns = timeout_ns,
+        .grace_ns = NS_PER_S,
+        .confirm_ns = 5 * NS_PER_S,
+        .on_leak = HAND_LEAK_KILL,
+    };
+    side->attempt = attempt_start(hands, &request, &attempt_hooks, side);
+    if (!side->attempt) {
+        free(side);
+        return NULL;
+    }
+    return side;
+}
+
+void side_kill(struct side *side)
+{
+    attempt_kill(side->attempt);
+}
