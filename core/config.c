@@ -49,7 +49,7 @@ const char *config_key_fault(const char *key)
     }
     if (!*key)
         return "a key is missing";
-    return strlen(key) > CONFIG_KEY_MAX ? "keys have at most 256 bytes" : NULL;
+    return strlen(key) > CONFIG_KEY_MAX ? "keys have at most 128 bytes" : NULL;
 }
 
 struct config_section *config_add_section(struct config *config, const char *kind, const char *name,

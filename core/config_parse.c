@@ -159,14 +159,14 @@ static int begin_good_section(struct parser *p)
     return -1;
 }
 
-/* Whether inih shall see the header. */
-static bool begin_section(struct parser *p)
+/* A bad header begins a section, too, so that its keys go to no other. */
+static void begin_section(struct parser *p)
 {
     p->serial++;
     if (!p->line.bad && begin_good_section(p) == 0)
-        return true;
+        return;
     p->section = config_add_section(&p->lost, "", NULL, p->config->file, p->line.line);
-    return false;
+    p->line.bad = true;
 }
 
 static void drop_line(struct parser *p)
@@ -182,38 +182,57 @@ static void drop_line(struct parser *p)
     p->answered = true;
 }
 
-static void complain_long(struct parser *p, int limit)
+/* Whether inih would cut the line: it is longer than the buffer, or, where that cannot be turned
+ * off, it may hold a comment. */
+static bool would_cut(const struct ini_line *line, size_t size)
 {
-    if (p->line.length > CONFIG_VALUE_MAX)
-        complain(&p->complaints, p->line.line, "line of %zu bytes, but values have at most %u",
-                 p->line.length, CONFIG_VALUE_MAX);
-    else
-        complain(&p->complaints, p->line.line,
-                 "the inih library of this machine takes lines of at most %d bytes: write the "
-                 "value on indented lines below its key",
-                 limit);
+    if (line->length + 2 > size)
+        return true;
+#if HAVE_DECL_INI_ALLOW_INLINE_COMMENTS
+    return false;
+#else
+    return memchr(line->text, ';', line->length) != NULL;
+#endif
+}
+
+/* Leave "key =" of the line; the rest becomes the first of the lines that continue it. */
+static void keep_back_value(struct ini_line *line)
+{
+    const char *equals = memchr(line->text, '=', line->length);
+    if (!equals)
+        return;
+    const char *end = line->text + line->length;
+    const char *value = equals + 1;
+    while (value < end && ini_space(*value))
+        value++;
+    AUTO_STRBUF struct strbuf more = STRBUF_INIT;
+    strbuf_add(&more, value, (size_t)(end - value));
+    strbuf_addch(&more, '\n');
+    if (line->more)
+        strbuf_addstr(&more, line->more);
+    free(line->more);
+    line->more = strbuf_detach(&more);
+    line->length = (size_t)(equals + 1 - line->text);
 }
 
 /* inih's reader, in the manner of fgets: `size` is the longest line that it can take, with newline
- * and NUL. A line that it would cut is reported and kept from it. */
+ * and NUL. */
 static char *feed(char *buf, int size, void *data)
 {
     struct parser *p = data;
-    for (;;) {
+    do {
         drop_line(p);
         if (!ini_lines_next(&p->lines, &p->line))
             return NULL;
-        if (p->line.header && !begin_section(p))
-            continue;
-        if (size > 2 && p->line.length <= (size_t)size - 2)
-            break;
-        if (p->line.header) /* only the section's own name, which is known, would be lost */
-            continue;
-        complain_long(p, size - 2);
-    }
+        /* inih need not see a header: the section is known here. A key it must see. */
+        p->answered = p->line.header;
+        if (p->line.header)
+            begin_section(p);
+        else if (would_cut(&p->line, (size_t)size))
+            keep_back_value(&p->line);
+    } while (p->line.bad || p->line.length + 2 > (size_t)size);
     memcpy(buf, p->line.text, p->line.length);
     memcpy(buf + p->line.length, "\n", 2);
-    p->answered = p->line.header;
     return buf;
 }
 
@@ -240,8 +259,8 @@ static int check_split(struct parser *p, const char *key, const char *value)
     if (text <= end && strlen(value) == (size_t)(end - text))
         return 0;
     complain(&p->complaints, p->line.line,
-             "the inih library of this machine was built to take ' ;' for a comment: write the "
-             "value on an indented line below its key");
+             "the inih library of this machine does not take this line whole: write the value on "
+             "indented lines below its key");
     return -1;
 }
 

@@ -10,9 +10,10 @@
 
 #include <stdbool.h>
 
-/* Bytes in the name of a step, cleanup, host or plugin: the first ones name files. And in a key. */
+/* Bytes in the name of a step, cleanup, host or plugin: the first ones name files. And in a key: it
+ * fits in the 200 bytes that a line may have for the stock inih. */
 #define CONFIG_NAME_MAX 64
-#define CONFIG_KEY_MAX  256
+#define CONFIG_KEY_MAX  128
 
 /* NULL, or what is wrong with it, as a static text. */
 const char *config_name_fault(const char *name);
