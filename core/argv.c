@@ -23,14 +23,20 @@ void argv_copy(struct argv *to, const struct argv *from)
     }
 }
 
-void shell_quote(struct strbuf *out, const char *word)
+bool shell_is_reserved(const char *word)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "@%+=:,./_-";
-    if (*word && word[strspn(word, plain)] == '\0') {
-        strbuf_addstr(out, word);
-        return;
+    static const char *const words[] = {"if",   "then",   "else", "elif",     "fi",    "case",
+                                        "esac", "for",    "in",   "while",    "until", "do",
+                                        "done", "select", "time", "function", "coproc"};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcmp(word, words[i]) == 0)
+            return true;
     }
+    return false;
+}
+
+void shell_quote_always(struct strbuf *out, const char *word)
+{
     strbuf_addch(out, '\'');
     for (; *word; word++) {
         if (*word == '\'')
@@ -41,11 +47,22 @@ void shell_quote(struct strbuf *out, const char *word)
     strbuf_addch(out, '\'');
 }
 
+void shell_quote(struct strbuf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "@%+=:,./_-";
+    if (*word && word[strspn(word, plain)] == '\0')
+        strbuf_addstr(out, word);
+    else
+        shell_quote_always(out, word);
+}
+
 static void show_assignment(struct strbuf *out, const char *assignment, const struct strv *masked)
 {
     size_t length = strcspn(assignment, "=");
     AUTO_FREE char *name = xstrndup(assignment, length);
-    strbuf_addf(out, "%s=", name);
+    shell_quote(out, name);
+    strbuf_addch(out, '=');
     if (masked && strv_has(masked, name))
         strbuf_addf(out, "\"$%s\"", name);
     else if (assignment[length])
@@ -67,9 +84,14 @@ void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *m
         strbuf_addch(out, ' ');
     }
     for (size_t i = 0; i < argv->words.n; i++) {
+        const char *word = argv->words.v[i];
+        bool command = i == 0 && (strchr(word, '=') || shell_is_reserved(word));
         if (i)
             strbuf_addch(out, ' ');
-        shell_quote(out, argv->words.v[i]);
+        if (command)
+            shell_quote_always(out, word);
+        else
+            shell_quote(out, word);
     }
 }
 
@@ -99,10 +121,20 @@ static const char *split_word(const char *text, struct strbuf *word, const char 
     return text;
 }
 
+/* Skip white space and continued lines. */
+static const char *skip_white(const char *text)
+{
+    for (;;) {
+        text += strspn(text, " \t\r\n");
+        if (text[0] != '\\' || text[1] != '\n')
+            return text;
+        text += 2;
+    }
+}
+
 int argv_split(struct strv *words, const char *text, const char **error)
 {
-    static const char white[] = " \t\r\n";
-    for (text += strspn(text, white); *text; text += strspn(text, white)) {
+    for (text = skip_white(text); *text; text = skip_white(text)) {
         struct strbuf word = STRBUF_INIT;
         text = split_word(text, &word, error);
         if (!text) {

@@ -8,6 +8,8 @@
 
 #include "strbuf.h"
 
+#include <stdbool.h>
+
 struct argv {
     struct strv words;
     struct strv env; /* NAME=VALUE: differences from the caller's environment */
@@ -27,11 +29,17 @@ void argv_copy(struct argv *to, const struct argv *from);
  * quotes, with '\'' for a quote. Never starts with a bare "-" problem of its own: a leading dash is
  * data and stays data; callers put "--" where a tool wants it. */
 void shell_quote(struct strbuf *out, const char *word);
+/* The same, but in quotes also where the word is plain: for places where `if`, A=b or 2 would be
+ * more than a word. */
+void shell_quote_always(struct strbuf *out, const char *word);
+/* if, done, time, ...: those that consist of letters. */
+bool shell_is_reserved(const char *word);
 /* The whole command so that it can be pasted into a shell: env -C CWD NAME=VALUE... words. Values
  * of the variables in `masked` (names; may be NULL) are shown as "$NAME", their names only. */
 void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked);
 /* Split like a shell would, without expansions: white space separates; '...', "..." and backslash
- * quote. 0, or -1 with *error (static text) for an unfinished quote. */
+ * quote; a backslash at the end of a line continues it. 0, or -1 with *error (static text) for an
+ * unfinished quote. */
 int argv_split(struct strv *words, const char *text, const char **error);
 
 #endif

@@ -51,18 +51,6 @@ static const char *missing(const struct placeholder *placeholder)
     return placeholder->kind < ARRAY_SIZE(texts) ? texts[placeholder->kind] : "no value";
 }
 
-static bool is_reserved(const char *word)
-{
-    static const char *const words[] = {"if",   "then",   "else",  "elif",     "fi",    "case",
-                                        "esac", "for",    "while", "until",    "do",    "done",
-                                        "in",   "select", "time",  "function", "coproc"};
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Whether `value` may stand unquoted between `before` and `after`. More than shell_quote() asks,
  * because what stands beside it counts: `echo {item}>log` with 2, `{item}=1` with PATH, `{item}`
  * with "done", `{a,{item}}` with a comma, d{item} with "one". */
@@ -79,7 +67,7 @@ static bool may_stand_plain(const char *value, char before, char after)
     if (before && strchr("/.:-+@%=_", before))
         return true;
     bool starts = before == '\0' || strchr(" \t\n;&|(", before);
-    return starts && (harmless || !is_reserved(value));
+    return starts && (harmless || !shell_is_reserved(value));
 }
 
 static void add_quoted(struct strbuf *out, const char *value, char before, char after)
@@ -88,12 +76,7 @@ static void add_quoted(struct strbuf *out, const char *value, char before, char 
         strbuf_addstr(out, value);
         return;
     }
-    size_t start = out->len;
-    shell_quote(out, value);
-    if (out->buf[start] != '\'') {
-        strbuf_cut(out, start);
-        strbuf_addf(out, "'%s'", value);
-    }
+    shell_quote_always(out, value);
 }
 
 static char byte_before(const struct expansion *expansion, const struct placeholder *placeholder)

@@ -153,7 +153,7 @@ static const struct {
     {"\"$(case x in a|esac) @;; esac)@\"@", "WDW"},
     {"\"$(case x in a) @;;& b) @;& c) @;; esac)@\"@", "WWWDW"},
     {"\"$(! case x in a) @;; esac)@\"@", "WDW"},
-    {"\"$(case x on a) @;; esac)@\"@", "????"},
+    {"\"$(case x on a) @;; esac)@\"@", "???"},
     /* parentheses */
     {"(a @) @", "WW"},
     {"f() { echo @; }", "W"},
