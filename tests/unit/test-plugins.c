@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,6 +30,36 @@ static void path_has_its_order(void **state)
     assert_string_equal(plugins.path.v[2], fixtures_dir);
     assert_true(str_starts(plugins.path.v[3], "/")); /* the installed one */
     plugins_close(&plugins);
+}
+
+/* A copy of this program stands where ./ciplug would; it is asked for its path. */
+static void build_folder_comes_before_the_installed_one(void **state)
+{
+    (void)state;
+    AUTO_FREE char *folder = in(fixtures_base, "build"), *libs = in(folder, "plugins/.libs");
+    AUTO_FREE char *libtool = in(folder, "libtool"), *output = in(folder, "output");
+    AUTO_FREE char *prepare = xasprintf("cp /proc/%d/exe %s/ciplug", (int)getpid(), folder);
+    AUTO_FREE char *run = xasprintf("%s/ciplug --print-path >%s", folder, output);
+    size_t size;
+    assert_int_equal(mkdirs(libs), 0);
+    assert_int_equal(system(prepare), 0);
+    assert_int_equal(system(run), 0);
+    AUTO_FREE char *installed = slurp(output, &size);
+    assert_null(strstr(installed, folder));
+    spill(libtool, "", 0);
+    assert_int_equal(system(run), 0);
+    AUTO_FREE char *both = slurp(output, &size), *wanted = xasprintf("%s\n%s", libs, installed);
+    assert_string_equal(both, wanted);
+}
+
+static int print_path(void)
+{
+    struct plugins plugins;
+    plugins_init(&plugins, NULL);
+    for (size_t i = 0; i < plugins.path.n; i++)
+        puts(plugins.path.v[i]);
+    plugins_close(&plugins);
+    return 0;
 }
 
 static void loads_each_once(void **state)
@@ -226,10 +257,13 @@ static void built_in_plugins_are_like_others(void **state)
     assert_non_null(strstr(fixtures_lines, "plugin 'wrong': its table says ABI 0"));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--print-path") == 0)
+        return print_path();
     const struct CMUnitTest tests[] = {
         TEST(path_has_its_order),
+        TEST(build_folder_comes_before_the_installed_one),
         TEST(loads_each_once),
         TEST(two_of_one_name_are_refused),
         TEST(symbolic_links_are_followed),
