@@ -83,10 +83,10 @@ static void make(struct build *b)
     read_steps(b);
     plan_read_needs(b);
     plan_check_cycles(b);
+    plan_select(b);
     plan_make_slots(b);
     plan_read_mask(b);
     plan_check_templates(b);
-    plan_select(b);
     plan_preview_units(b);
 }
 

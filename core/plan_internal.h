@@ -96,7 +96,7 @@ void plan_check_cycles(struct build *b);
 void plan_read_hosts(struct build *b);
 void plan_read_step_hosts(struct build *b, struct step *step);
 void plan_read_workers(struct build *b, struct step *step);
-/* The slot table; ranges and weights against it. After the steps were read. */
+/* The slot table; ranges and weights of the selected steps against it. */
 void plan_make_slots(struct build *b);
 /* How many slots plan_slot_allowed() allows. */
 uint32_t plan_allowed_slots(const struct plan *plan, const struct step *step);
@@ -125,7 +125,7 @@ void plan_preview_units(struct build *b);
 
 /* --- plan_select.c --- */
 
-/* step->selected, step->globs. */
+/* step->selected, step->globs. After the needs. */
 void plan_select(struct build *b);
 /* After the units are there: 0, or 1 when a glob matches nothing or nothing is there to run (said).
  */

@@ -138,8 +138,9 @@ static void find_near(const struct strv *labels, const char *glob, struct strv *
     const char *nearest = suggest(letters, (const char *const *)labels->v);
     if (nearest)
         add_near(near, nearest);
-    for (size_t i = 0; near->n == 0 && i < labels->n && i < NEAREST_MAX; i++)
-        strv_push(near, labels->v[i]);
+    bool nothing = near->n == 0;
+    for (size_t i = 0; nothing && i < labels->n; i++)
+        add_near(near, labels->v[i]);
 }
 
 static char *near_text(const struct strv *labels, const char *glob)

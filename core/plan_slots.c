@@ -241,6 +241,9 @@ void plan_make_slots(struct build *b)
         /* In file order, for the order of notices. */
         struct step *step =
             i < plan->n_steps ? &plan->steps[i] : &plan->cleanups[i - plan->n_steps];
+        /* With -j 1 and one step named, the others may ask for what they like. */
+        if (!step->selected)
+            continue;
         check_range(b, step);
         check_weight(b, step);
     }

@@ -170,6 +170,26 @@ static void check_option(struct build *b, const struct plugin *plugin,
     plan_complain(b, value, "plugin %s has no option '%s'%s", plugin->table.name, name, hint);
 }
 
+/* evn.PATH -> env.PATH; the caller's, or NULL. */
+static char *mistyped_prefix(const struct config_section *section, const char *key,
+                             const char *plugin)
+{
+    static const char *const step[] = {"env", "matrix", NULL}, *const host[] = {"env", NULL};
+    const char *near = suggest(plugin, strcmp(section->kind, "host") == 0 ? host : step);
+    return near ? xasprintf("%s%s", near, key + strlen(plugin)) : NULL;
+}
+
+static void unknown_plugin_key(struct build *b, const struct config_section *section,
+                               const struct config_value *value, const char *plugin)
+{
+    AUTO_FREE char *near = mistyped_prefix(section, value->key, plugin);
+    if (near && !wanted(b, plugin))
+        plan_complain(b, value, "unknown key '%s' in [%s %s] (did you mean '%s'?)", value->key,
+                      section->kind, section->name, near);
+    else
+        not_loaded(b, value, plugin);
+}
+
 void plan_check_options(struct build *b, const struct config_section *section)
 {
     for (size_t i = 0; i < section->n; i++) {
@@ -181,7 +201,7 @@ void plan_check_options(struct build *b, const struct config_section *section)
         if (plugin)
             check_option(b, plugin, value);
         else
-            not_loaded(b, value, name);
+            unknown_plugin_key(b, section, value, name);
     }
 }
 
