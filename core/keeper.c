@@ -147,22 +147,24 @@ static void start_hand(struct hands *hands, int sock)
     hands->count++;
 }
 
-static void take_control(struct hands *hands)
+/* Whether there may be more. */
+static bool take_control(struct hands *hands)
 {
     char byte;
     int fds[WIRE_FDS];
     size_t n;
     ssize_t got = wire_receive(hands->control, &byte, 1, fds, &n, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN)
-        return;
+        return false;
     if (got <= 0) {
         hands->gone = true;
-        return;
+        return false;
     }
     for (size_t i = 0; i < n; i++) {
         start_hand(hands, fds[i]);
         close(fds[i]);
     }
+    return true;
 }
 
 /* Its leaf is killed at one stroke, its children have become ours. */
@@ -245,8 +247,8 @@ static void hands_step(struct hands *hands)
     reap(hands);
     if (hands->orphans)
         kill_orphans(hands);
-    if (fds[1].revents)
-        take_control(hands);
+    for (int i = 0; fds[1].revents && i < 16 && take_control(hands); i++)
+        continue;
     watch_slots(hands);
 }
 

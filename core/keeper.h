@@ -52,7 +52,9 @@ struct hand {
     int fd; /* watch for reading; -1: gone */
 };
 
-/* A new hand. 0, or -1 with errno (EPIPE: the keeper has died). */
+/* A new hand. 0, or -1 with errno (EPIPE: the keeper has died; EAGAIN: hundreds were asked for in a
+ * row, and the keeper made no room within 1 s: try later). Otherwise does not wait for the fork:
+ * when that fails, HAND_REFUSED with id 0 and HAND_WHERE_FORK comes, then the end of the hand. */
 int hand_open(struct keeper *keeper, struct hand *hand);
 /* Close: the hand kills what it still has and leaves. */
 void hand_close(struct hand *hand);
@@ -72,14 +74,16 @@ struct hand_request {
         hold_ns; /* wait that long for HAND_GO at the deadline (before the soft signal) and after a
                     failed exit (before the sweep): on_failure runs meanwhile; 0: no waiting */
     uint64_t grace_ns;   /* soft signal -> SIGKILL */
-    uint64_t confirm_ns; /* SIGKILL -> unkillable */
+    uint64_t confirm_ns; /* SIGKILL -> unkillable; 0: 5 s */
     int soft_signal;     /* SIGTERM */
     enum hand_on_leak on_leak;
     const char *marker; /* "CIPLUG_JOB=..." goes into the environment, for the sweep over /proc */
 };
 
-/* 0, or -1 with errno (EPIPE: the hand has died; E2BIG). Requests beyond a datagram travel in a
- * memfd. */
+/* 0, or -1 with errno (EPIPE: the hand has died; E2BIG; EINVAL: no words; EAGAIN: it does not read,
+ * which a hand that is idle does: hand_close() it and take another). Nothing was started then.
+ * Requests beyond a datagram travel in a memfd. A hand that is not idle answers HAND_REFUSED with
+ * EBUSY. The program is looked for on the PATH of the command's own environment. */
 int hand_start(struct hand *hand, const struct hand_request *request);
 
 enum hand_order {
@@ -89,8 +93,10 @@ enum hand_order {
     HAND_PAUSE, /* SIGSTOP (or freeze) the tree, deadlines stand still */
     HAND_RESUME
 };
-/* 0, or -1 with errno. Orders for a command that has ended are ignored by the hand: `id` says
- * which. */
+/* 0, or -1 with errno (EPIPE; EAGAIN: hundreds of orders wait in a hand that does not read, as
+ * while an exec hangs). Never waits. Orders for a command that has ended are ignored by the hand:
+ * `id` says which. HAND_STOP during the grace changes nothing; in either hold it goes on at once,
+ * and HAND_KILL kills at once; after a failed exit both are as HAND_GO. */
 int hand_order(struct hand *hand, uint64_t id, enum hand_order order, int signo);
 
 enum hand_event_kind {
@@ -99,7 +105,8 @@ enum hand_event_kind {
     HAND_DEADLINE, /* the timeout was reached while the command was still alive */
     HAND_EXITED,   /* its first process has ended: code, status, ended; the sweep begins (after
                       hold_ns where asked) */
-    HAND_DONE      /* nothing of it is left (or unkillable): the hand is idle again */
+    HAND_DONE      /* nothing of it is left, and the hand is idle again. With unkillable > 0 the
+                      contrary: do not use the hand again, close it; HAND_EXITED may not have come */
 };
 
 /* What ended the command; fixed before the first signal goes out, by looking (WNOWAIT) whether it
@@ -142,8 +149,8 @@ struct hand_event {
                                  for the latter */
 };
 
-/* One event if there is one. 1: *event; 0: nothing now; -1: the hand has died (the keeper has
- * killed what it had). Never blocks. */
+/* One event if there is one. 1: *event; 0: nothing now; -1: the hand has died (the keeper kills
+ * what it had). Never blocks. */
 int hand_receive(struct hand *hand, struct hand_event *event);
 
 #endif

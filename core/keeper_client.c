@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define HELLO_MS 10000
-#define ROOM_MS  100
+#define ROOM_MS  1000
 
 static void forget(struct keeper *keeper)
 {
@@ -73,6 +73,13 @@ int keeper_start_with(struct keeper *keeper, unsigned flags)
     *keeper = (struct keeper){.pid = -1, .fd = -1};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
+    /* Room for hundreds of hand_open() in a row; what the kernel allows is enough. */
+    int room = 1 << 20;
+    if (setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room) < 0) {
+        close(pair[0]);
+        close(pair[1]);
+        return -1;
+    }
     keeper->fd = pair[0];
     keeper->pid = fork_keeper(pair[1], flags);
     int error = errno;
