@@ -71,6 +71,7 @@ class Sources(Case):
             needs =
             command = true
             [step s]
+            needs =
             items_from = list
             command = echo {item}
         """, "s")
@@ -172,7 +173,7 @@ class Groups(Case):
         self.assertEqual(ended.status, 1)
         self.assert_ledger(passed=3, failed=1)
         retried = [r for r in self.run_of().finished("s") if r["attempt"] > 1]
-        self.assertEqual(sorted(r["item"] for r in retried), list("abcd"))
+        self.assertEqual({r["item"] for r in retried}, set("abcd"))
 
     def test_split_makes_balanced_groups(self):
         self.passes("[step s]\nitems = a b c d e f g\nsplit = 3\ncommand = echo {items}\n")

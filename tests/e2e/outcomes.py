@@ -174,7 +174,7 @@ class Hooks(Case):
     def test_slow_notice(self):
         fifo = "until [ -e seen ]; do sleep 0.02; done"
         running = self.start(f"[step s]\nslow = 200ms\ncommand = {fifo}\n")
-        wait_for(lambda: "slow" in running.out() + running.err(), "the notice")
+        wait_for(lambda: "running" in running.out() + running.err(), "the notice")
         self.write("seen", "")
         self.assertEqual(running.wait().status, 0)
 

@@ -2,6 +2,7 @@
 """Black-box tests of ciplug: each in a folder of its own, nothing left behind, no fixed waits."""
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -205,7 +206,8 @@ class Case(unittest.TestCase):
 
     def runs(self, state=".ciplug"):
         folder = self.dir / state / "runs"
-        return sorted(os.listdir(folder)) if folder.is_dir() else []
+        names = os.listdir(folder) if folder.is_dir() else []
+        return sorted(name for name in names if re.fullmatch(r"[a-z0-9]{8}", name))
 
     # Asserting
 
