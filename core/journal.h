@@ -4,7 +4,8 @@
  * the fan-out's first listener, read by replay, report and resume. docs/journal.md has the format.
  *
  * Every record has "event", "seq" (from 1, without gaps) and "time" (RFC 3339, UTC, microseconds).
- *   run_started       version (1), run, name, config, argv, pid, pid_started, boot_id, ciplug
+ *   run_started       version (1), run, name, config, argv, pid, pid_started, boot_id, ciplug,
+ *                     text
  *   step_started      step, cleanup, planned
  *   command_started   what, command (as shown), log_out, log_err
  *   command_notice    what, text

@@ -391,6 +391,8 @@ json_t *record_run_started(const struct ciplug_event *event, const struct journa
     put(&record, "argv", argv);
     put_process(&record);
     put_name(&record, "ciplug", header->version);
+    if (event->text)
+        put_text(&record, "text", event->text);
     if (output_name(event->output))
         put_name(&record, "output", output_name(event->output));
     return record_end(&record);

@@ -303,6 +303,7 @@ static void read_kind(struct reading *reading)
         event->text = get_text(reading, "reason");
         event->ledger = get_ledger(reading, "ledger", &reading->ledger);
         break;
+    case CIPLUG_RUN_STARTED:
     case CIPLUG_RUN_NOTICE:
         event->text = get_text(reading, "text");
         break;

@@ -117,7 +117,7 @@ static inline unsigned replay_count(const struct place *place, uint64_t *good)
 
 static inline void start(struct journal *journal, const struct place *place)
 {
-    struct ciplug_event event = {.kind = CIPLUG_RUN_STARTED, .run = "abcd1234"};
+    struct ciplug_event event = {.kind = CIPLUG_RUN_STARTED, .run = "abcd1234", .text = "2 steps"};
     struct strv argv = STRV_INIT;
     strv_push(&argv, "ciplug");
     strv_push(&argv, "-c\xff");

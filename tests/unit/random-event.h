@@ -158,7 +158,7 @@ static inline void draw_result(struct random_event *r)
     result->outcome = 1 + (int32_t)draw(r, 7);
     result->exit_code = (int32_t)draw(r, 257) - 1;
     result->signal = (int32_t)draw(r, 65);
-    result->flags = (uint32_t)draw(r, 32);
+    result->flags = (uint32_t)draw(r, 64);
     result->final = (int32_t)draw(r, 2);
     result->started_ns = draw_time(r);
     result->duration_ns = r->seed >> 1;
