@@ -362,6 +362,8 @@ static char *as_json(const struct plan *plan)
 int verb_list(const struct plan *plan, bool json, int verbosity)
 {
     AUTO_FREE char *text = json ? as_json(plan) : as_text(plan, verbosity);
+    for (size_t i = 0; i < plan->notices.n; i++)
+        msg(MSG_NOTICE, "%s", plan->notices.v[i]);
     if (write_all(1, text, strlen(text)) == 0 || errno == EPIPE)
         return 0;
     msg(MSG_ERROR, "cannot write to standard output: %s", strerror(errno));

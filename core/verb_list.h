@@ -18,8 +18,8 @@
 
 #include <stdbool.h>
 
-/* `verbosity` 1 also lists the commands. The exit status: 0, or 3 after a message when it could not
- * be written. A reader that went away is no fault. */
+/* The plan's notices go to standard error. `verbosity` 1 also lists the commands. The exit status:
+ * 0, or 3 after a message when it could not be written. A reader that went away is no fault. */
 int verb_list(const struct plan *plan, bool json, int verbosity);
 
 #endif

@@ -164,6 +164,16 @@ static void what_is_not_selected_is_not_listed(void **state)
                                           "2-3        h\n");
 }
 
+static void notices_are_told_beside(void **state)
+{
+    (void)state;
+    plan_text("[step a]\ncommand = x\nworkers = 9\n");
+    strbuf_clear(&lines);
+    json_decref(parsed(listed(true, 0)));
+    assert_string_equal(strbuf_text(&lines),
+                        "ciplug: workers = 9 of step a is cut to 4, all slots there are\n");
+}
+
 static void a_full_disk_is_told(void **state)
 {
     (void)state;
@@ -195,6 +205,7 @@ int main(void)
         cmocka_unit_test(json_has_everything),
         cmocka_unit_test(bytes_that_are_no_utf8_come_as_base64),
         cmocka_unit_test(what_is_not_selected_is_not_listed),
+        cmocka_unit_test(notices_are_told_beside),
         cmocka_unit_test(a_full_disk_is_told),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
