@@ -3,6 +3,7 @@
 #include "strbuf.h"
 #include "util.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void complain(struct complaints *complaints, int line, const char *format, ...)
@@ -146,8 +147,22 @@ void ini_lines_init(struct ini_lines *lines, const char *text, size_t length,
         .at = marked ? text + 3 : text, .end = text + length, .complaints = complaints};
 }
 
+/* Fill in a line that starts something new. */
+static void start_line(struct ini_lines *lines, struct ini_line *line,
+                       const struct physical *physical, bool good)
+{
+    lines->stray = false;
+    *line = (struct ini_line){physical->text, physical->length, .line = lines->line, .bad = !good};
+    while (ini_space(line->text[line->length - 1]))
+        line->length--;
+    line->header = starts(physical, '[');
+    if (!line->header)
+        line->more = take_continuation(lines);
+}
+
 bool ini_lines_next(struct ini_lines *lines, struct ini_line *line)
 {
+    *line = (struct ini_line){0};
     while (lines->at < lines->end) {
         struct physical physical;
         bool good = take(lines, &physical);
@@ -158,17 +173,11 @@ bool ini_lines_next(struct ini_lines *lines, struct ini_line *line)
                 report_stray(lines);
             continue;
         }
-        lines->stray = false;
-        *line =
-            (struct ini_line){physical.text, physical.length, .line = lines->line, .bad = !good};
-        while (ini_space(line->text[line->length - 1]))
-            line->length--;
-        line->header = starts(&physical, '[');
-        if (!line->header)
-            line->more = take_continuation(lines);
+        start_line(lines, line, &physical, good);
         if (good || line->header)
             return true;
-        auto_free(&line->more);
+        free(line->more);
+        *line = (struct ini_line){0};
     }
     return false;
 }

@@ -232,6 +232,7 @@ static void nul_is_refused_wherever_it_stands(void **state)
     assert_string_equal(NUL_FILE("[step x]\na\0 = 1\n  b\nc = 2\n"),
                         "ci.ini:2: NUL byte in column 2\n");
     assert_string_equal(read_back(), "[step x]c=<2>");
+    assert_string_equal(NUL_FILE("[step x]\na\0 = 1\n  b\n"), "ci.ini:2: NUL byte in column 2\n");
 }
 
 /* Whatever stands in a file, reading it ends, with problems at lines it has. */
