@@ -17,6 +17,7 @@ struct expansion {
     enum expand_mode mode;
     const struct expand_vars *vars;
     const char *error;
+    unsigned char *contexts; /* of a shell command, once they are asked for */
 };
 
 static const char *value_of(const struct expand_vars *vars, const struct placeholder *placeholder)
@@ -130,6 +131,16 @@ static int add_env(struct expansion *expansion, struct strbuf *out,
     return 0;
 }
 
+static unsigned char context_of(struct expansion *expansion, const struct placeholder *placeholder)
+{
+    if (!expansion->contexts) {
+        size_t length = strlen(expansion->text);
+        expansion->contexts = xmalloc(length + 1);
+        shellscan(expansion->text, length, expansion->contexts);
+    }
+    return expansion->contexts[placeholder->start - expansion->text];
+}
+
 /* {number} and its like stand as they are, also inside quotes; but in `echo {number}>log` the
  * digits would name a descriptor. */
 static void add_bound(struct expansion *expansion, struct strbuf *out,
@@ -137,16 +148,11 @@ static void add_bound(struct expansion *expansion, struct strbuf *out,
 {
     char after = placeholder->start[placeholder->length];
     bool number = value[strspn(value, "0123456789")] == '\0';
-    if (number && (after == '<' || after == '>')) {
-        size_t length = strlen(expansion->text);
-        AUTO_FREE unsigned char *contexts = xmalloc(length + 1);
-        shellscan(expansion->text, length, contexts);
-        if (contexts[placeholder->start - expansion->text] == SHELL_WORD) {
-            strbuf_addf(out, "'%s'", value);
-            return;
-        }
-    }
-    strbuf_addstr(out, value);
+    bool beside = number && (after == '<' || after == '>');
+    if (beside && context_of(expansion, placeholder) == SHELL_WORD)
+        shell_quote_always(out, value);
+    else
+        strbuf_addstr(out, value);
 }
 
 /* What may stand in any context is promised to be plain; nothing is pasted on trust. */
@@ -197,22 +203,29 @@ static int add_placeholder(struct expansion *expansion, struct strbuf *out,
     return 0;
 }
 
-int expand(struct strbuf *out, const char *text, enum expand_mode mode,
-           const struct expand_vars *vars, const char **error)
+static int expand_all(struct expansion *expansion, struct strbuf *out)
 {
-    struct expansion expansion = {.text = text, .mode = mode, .vars = vars};
     struct placeholder placeholder;
-    const char *at = text;
-    while (placeholder_next(&placeholder, text, at, vars->names, false)) {
+    const char *at = expansion->text;
+    while (placeholder_next(&placeholder, expansion->text, at, expansion->vars->names, false)) {
         strbuf_add(out, at, (size_t)(placeholder.start - at));
-        if (add_placeholder(&expansion, out, &placeholder) < 0) {
-            *error = expansion.error;
+        if (add_placeholder(expansion, out, &placeholder) < 0)
             return -1;
-        }
         at = placeholder.start + placeholder.length;
     }
     strbuf_addstr(out, at);
     return 0;
+}
+
+int expand(struct strbuf *out, const char *text, enum expand_mode mode,
+           const struct expand_vars *vars, const char **error)
+{
+    struct expansion expansion = {.text = text, .mode = mode, .vars = vars};
+    int status = expand_all(&expansion, out);
+    if (status < 0)
+        *error = expansion.error;
+    free(expansion.contexts);
+    return status;
 }
 
 int expand_words(struct strv *words, const char *text, const struct expand_vars *vars,

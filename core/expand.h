@@ -4,10 +4,14 @@
  * matrix names, {env:NAME}, {item:raw}, {item:literal}. Other braces are left alone; a near miss of
  * a name is an error. A value is never expanded again.
  *
- * In a shell command every value becomes exactly one quoted word ({items}: one word each), and it
- * is an error where that cannot be promised: inside quotes, backticks or a here-document.
- * {item:raw} pastes. The check reads the shell text as a POSIX shell does: comments, $'..' , ${..},
- * $(..) nested.
+ * In a shell command every value becomes exactly one quoted word ({items}: one word each), joined
+ * to what stands beside it; it is an error where that cannot be promised: inside quotes,
+ * backticks, a here-document, a comment, ${..}, $((..)). Inside $(..) it can. Values of items and
+ * of the matrix may hold anything; the others hold letters, digits, _ and -, and may stand
+ * anywhere. {item:raw} pastes. The check reads the shell text as a POSIX shell does (shellscan.h).
+ *
+ * {NAME:literal} is the text {NAME}, also for a NAME that would be an error as a near miss. Braces
+ * behind a dollar and {{NAME}} belong to others.
  */
 #ifndef CIPLUG_CORE_EXPAND_H
 #define CIPLUG_CORE_EXPAND_H

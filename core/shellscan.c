@@ -27,18 +27,11 @@ static struct frame *top(struct scan *scan)
 static struct frame *push(struct scan *scan, enum frame_kind kind)
 {
     ARRAY_GROW(scan->frames, scan->depth + 1, scan->alloc);
-    struct frame *frame = &scan->frames[scan->depth++];
-    *frame = (struct frame){.kind = kind, .opened = scan->pos};
-    return frame;
-}
-
-/* The nearest frame whose line breaks start the bodies of here-documents. */
-static size_t owner(const struct scan *scan)
-{
-    size_t i = scan->depth - 1;
-    while (scan->frames[i].kind != FRAME_TOP && scan->frames[i].kind != FRAME_COMSUB)
-        i--;
-    return i;
+    size_t own = scan->depth++;
+    bool owns = kind == FRAME_TOP || kind == FRAME_COMSUB;
+    size_t owner = owns ? own : scan->frames[own - 1].owner;
+    scan->frames[own] = (struct frame){.kind = kind, .opened = scan->pos, .owner = owner};
+    return &scan->frames[own];
 }
 
 static void begin_quoted(struct frame *frame)
@@ -331,7 +324,7 @@ static void redirection(struct scan *scan)
     if (c == '<' && next == '<' && scan_peek(scan, 2) != '<') {
         bool tabs = scan_peek(scan, 2) == '-';
         scan_put(scan, tabs ? 3 : 2, SHELL_WORD);
-        heredoc_announce(scan, tabs, owner(scan));
+        heredoc_announce(scan, tabs, top(scan)->owner);
     } else if (next == '(') {
         scan_put(scan, 1, SHELL_WORD); /* <(..): commands that are part of a word */
         begin_quoted(frame);
@@ -379,7 +372,7 @@ static void line_break(struct scan *scan)
         frame->name = NAME_NONE;
     frame->redirect = false;
     scan_put(scan, 1, SHELL_WORD);
-    heredoc_bodies(scan, owner(scan));
+    heredoc_bodies(scan, top(scan)->owner);
 }
 
 static void backslash(struct scan *scan)

@@ -24,6 +24,7 @@ enum name_state { NAME_NONE, NAME_FOR, NAME_FOR_DO, NAME_FUNCTION };
 struct frame {
     enum frame_kind kind;
     size_t opened;
+    size_t owner; /* the frame whose line breaks start bodies of here-documents */
     /* Frames of words: top, comsub, paren, case. */
     bool command;    /* a reserved word would be one here */
     bool in_word;    /* the last byte belongs to a word */

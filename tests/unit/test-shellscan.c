@@ -221,7 +221,7 @@ static void any_text_is_survived(void **state)
         "\nE\n",  "\n", "\\", "#",  "case x in ", "esac ", ";;",   "a",   " ",  "(",
         "<<-'E'", "$'", "$",  "|",  "&",          ";",     "for ", "do "};
     srand(7);
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < 5000; round++) {
         AUTO_STRBUF struct strbuf text = STRBUF_INIT;
         for (int n = rand() % 30; n >= 0; n--)
             strbuf_addstr(&text, parts[(size_t)rand() % ARRAY_SIZE(parts)]);
@@ -237,10 +237,11 @@ static void any_text_is_survived(void **state)
 static void deep_nesting_is_no_recursion(void **state)
 {
     (void)state;
-    static const char *const deep[] = {"$(", "\"$(", "${a:-", "(", "$((", "case a in a) ", "<<a\n"};
+    static const char *const deep[] = {"$(",  "\"$(",          "${a:-", "(",
+                                       "$((", "case a in a) ", "<<a\n", "(\n"};
     for (size_t i = 0; i < ARRAY_SIZE(deep); i++) {
         AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-        while (text.len < 1 << 20)
+        while (text.len < 1 << 17)
             strbuf_addstr(&text, deep[i]);
         AUTO_FREE unsigned char *contexts = xmalloc(text.len);
         shellscan(text.buf, text.len, contexts);
