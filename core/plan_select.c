@@ -157,15 +157,19 @@ static char *near_text(const struct strv *labels, const char *glob)
     return strbuf_detach(&text);
 }
 
-/* The step's units without the selection. */
+/* The step's units without the selection: what a glob may match. */
 static void all_labels(struct build *b, struct step *step, struct strv *labels)
 {
     AUTO_FREE char *error = NULL;
     struct strv globs = step->globs;
     step->globs = (struct strv)STRV_INIT;
     if (plan_step_commands(b->plan, step, NULL, &error) == 0) {
-        for (size_t i = 0; i < step->n_units; i++)
-            strv_push(labels, step->units[i].label);
+        for (size_t i = 0; i < step->n_units; i++) {
+            const struct unit *unit = &step->units[i];
+            if (unit->item && unit->values.n)
+                strv_push(labels, unit->item);
+            strv_push(labels, unit->label);
+        }
     }
     step->globs = globs;
     AUTO_FREE char *again = NULL;

@@ -48,12 +48,12 @@ static bool exclude(struct build *b, const struct config_value *a, const struct 
 static const struct {
     const char *key;
     enum source source;
-} sources[] = {{"count", SOURCE_COUNT},
-               {"items", SOURCE_ITEMS},
+} sources[] = {{"items", SOURCE_ITEMS},
                {"items_from", SOURCE_ITEMS_FROM},
-               {"items_file", SOURCE_ITEMS_FILE}};
+               {"items_file", SOURCE_ITEMS_FILE},
+               {"count", SOURCE_COUNT}};
 
-/* The first source counts; each further one is a problem. */
+/* Each further source is a problem. One with items counts, so that {item} is no second one. */
 static const struct config_value *read_source(struct build *b, struct step *step)
 {
     const struct config_value *first = NULL;

@@ -110,6 +110,8 @@ static const struct {
      "ci.ini:6: items_from: step a is a service, its output has no end\n"},
     /* what excludes what */
     {STEP "count = 2\nitems = x\n", "ci.ini:4: 'items' and 'count' (line 3) exclude each other\n"},
+    {"[step a]\ncommand = x {item}\ncount = 2\nitems = x\n",
+     "ci.ini:4: 'items' and 'count' (line 3) exclude each other\n"},
     {STEP "items_file = x\nitems = x\n",
      "ci.ini:4: 'items' and 'items_file' (line 3) exclude each other\n"},
     {STEP "per = worker\nitems = x\n", "ci.ini:4: 'items' and 'per' (line 3) exclude each other\n"},

@@ -106,6 +106,11 @@ static void globs_that_match_nothing_show_what_is_near(void **state)
     assert_string_equal(pick(false, "unit:spec", NULL, NULL),
                         "ciplug: no item of step unit matches 'spec'; nearest: 'spec/a_spec', "
                         "'spec/b_spec', 'models/c_spec'\n");
+    const char *const selections[] = {"m:libary*", NULL};
+    const struct plan_request request = {.workers = 2, .selections = selections};
+    assert_string_equal(
+        plan_request("[step m]\ncommand = x\nmatrix.c = 1 2\nitems = library\n", &request),
+        "ciplug: no item of step m matches 'libary*'; nearest: 'library'\n");
 }
 
 static void nothing_to_run_is_said(void **state)
