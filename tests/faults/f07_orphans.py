@@ -13,7 +13,7 @@ class Orphans(Case):
     def test_no_zombies_under_ciplug_after_hundreds_of_orphans(self):
         running = self.start("""
             [step s]
-            count = 300
+            count = 150
             workers = 2
             on_leak = kill
             command = (sleep 0 & sleep 0 & sleep 0 &) >/dev/null 2>&1

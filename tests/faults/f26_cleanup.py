@@ -42,7 +42,7 @@ class Cleanup(Case):
         running = self.start("[step s]\ncommand = true\n[cleanup a]\ncommand = : > up; exec sleep 600\n[cleanup b]\ncommand = echo b >> ran\n")
         self.wait_file("up")
         running.send(signal.SIGINT)
-        running.send(signal.SIGINT)
+        running.send(signal.SIGTERM)  # another one: two of a kind that pend at once are one
         wait_for(lambda: (self.dir / "ran").exists(), "the next cleanup")
         self.assertEqual(running.wait().status, 130)
         self.assertEqual(self.read("ran"), "b\n")

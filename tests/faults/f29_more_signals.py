@@ -47,10 +47,10 @@ class More(Case):
     def test_the_third_leaves_now_and_nothing_survives(self):
         running = self.begin("touch cleaning; trap '' TERM INT; while :; do sleep 0.05; done")
         running.send(signal.SIGINT)
-        running.send(signal.SIGINT)
+        running.send(signal.SIGTERM)
         self.wait_file("cleaning")
         began = time.monotonic()
-        running.send(signal.SIGINT)
+        running.send(signal.SIGHUP)
         self.assertEqual(running.wait().status, 130)
         self.assertLess(time.monotonic() - began, 4, "it did not leave at once")
         self.assertEqual(procs.settle(self.marker, seconds=2), [])
@@ -59,10 +59,9 @@ class More(Case):
 
     def test_three_within_a_moment(self):
         running = self.begin()
-        for _ in range(3):
-            running.send(signal.SIGINT)
-            time.sleep(0.1)
-        self.assertEqual(running.wait().status, 130)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            running.send(number)  # of a kind each: two of one that pend at once are one
+        self.assertIn(running.wait().status, (129, 130, 143))
         self.assertEqual(procs.settle(self.marker, seconds=2), [])
         self.run_of().records()
 

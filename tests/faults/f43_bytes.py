@@ -54,7 +54,7 @@ class Bytes(Case):
         self.fine(b"[step s]\ncommand =\n    echo \\\n      fine\n\n# comment\n; comment\nenv.X = y\n")
 
     def test_a_long_section_name(self):
-        name = b"n" * 120
+        name = b"n" * 64
         self.passes(b"[step " + name + b"]\ncommand = true\n")
         self.assertEqual(self.outcomes(name.decode()), ["passed"])
 
