@@ -231,6 +231,7 @@ static int ask_hand(struct attempt *attempt, struct hands *hands,
     attempt->pooled = hands_take(hands, on_hand, attempt);
     if (!attempt->pooled)
         return -1;
+    attempt->pooled->id = attempt->id;
     struct hand_request ask = {
         .id = attempt->id,
         .argv = request->argv,

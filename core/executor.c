@@ -53,6 +53,10 @@ static void judge(struct execution *execution)
         strbuf_addf(&execution->reason, "did not start within %s", limit);
     } else if (execution->attempt_done) {
         classify(execution->task->step, end, result, &execution->reason);
+        if (end->refused && end->where == HAND_WHERE_CWD)
+            strbuf_addf(&execution->reason, ": %s", execution->launch.argv.cwd);
+        if (end->refused && end->where == HAND_WHERE_PROGRAM)
+            strbuf_addf(&execution->reason, ": %s", execution->launch.argv.words.v[0]);
     } else if (execution->stopped) {
         result->outcome = CIPLUG_CANCELLED;
     }

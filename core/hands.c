@@ -114,7 +114,7 @@ void hands_order_all(struct hands *hands, enum hand_order order)
     for (size_t i = 0; i < hands->n; i++) {
         /* One that cannot be reached has died: its event says so. */
         if (hands->list[i]->busy)
-            (void)hand_order(&hands->list[i]->hand, 0, order, 0);
+            (void)hand_order(&hands->list[i]->hand, hands->list[i]->id, order, 0);
     }
 }
 

@@ -14,12 +14,13 @@ static bool is_plain(unsigned char c)
 /* ^X for C0 and DEL, <XX> for the rest. */
 static void show_byte(struct strbuf *out, unsigned char c)
 {
+    static const char digits[] = "0123456789ABCDEF";
     if (c < 0x20 || c == 0x7f)
-        strbuf_addf(out, "^%c", c ^ 0x40);
+        strbuf_add(out, (const char[]){'^', (char)(c ^ 0x40)}, 2);
     else if (c < 0x80)
         strbuf_addch(out, (char)c);
     else
-        strbuf_addf(out, "<%02X>", c);
+        strbuf_add(out, (const char[]){'<', digits[c >> 4], digits[c & 15], '>'}, 4);
 }
 
 static size_t utf8_length(unsigned char lead)

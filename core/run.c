@@ -457,7 +457,9 @@ static int loop_and_conclude(struct run *run)
     hands_let_go(&run->hands);
     int status = conclude(run);
     msg_set_sink(NULL, NULL);
-    screen_free(run->screen, SCREEN_STALL_NS, &run->stop_waiting);
+    int unseen = screen_free(run->screen, SCREEN_STALL_NS, run_signals_while_waiting(run));
+    if (unseen && unseen != EPIPE && (status == 0 || status == 4))
+        status = 3;
     console_free(run->console);
     close_handles(run);
     return status;

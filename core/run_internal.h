@@ -45,7 +45,7 @@ struct run {
     uint64_t deadline_ns; /* of run_timeout, on the run's clock; 0: none */
     int signo;            /* the first that came; 0: none */
     unsigned n_signals;
-    volatile bool stop_waiting; /* the third signal: nobody waits for the screen */
+    bool stop_waiting; /* signals came while it ended: nobody waits for the screen */
     bool no_verdict;
     bool timed_out;
     bool kept; /* --keep, and something failed: surroundings stay */
@@ -85,5 +85,7 @@ void run_kill_asked(struct run *run);
 /* run_signals.c */
 void run_watch_signals(struct run *run);
 void run_unwatch_signals(struct run *run);
+/* The loop has ended and only the screen is waited for: a flag that any signal now sets. */
+const volatile bool *run_signals_while_waiting(struct run *run);
 
 #endif

@@ -88,6 +88,27 @@ void run_watch_signals(struct run *run)
     run->rush.data = run;
 }
 
+static volatile bool interrupted;
+
+static void on_plain_signal(int signo)
+{
+    (void)signo;
+    interrupted = true;
+}
+
+const volatile bool *run_signals_while_waiting(struct run *run)
+{
+    struct sigaction action = {.sa_handler = on_plain_signal};
+    for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
+        uv_signal_stop(&run->signals[i]);
+        if (watched[i] == SIGINT || watched[i] == SIGTERM || watched[i] == SIGQUIT ||
+            (watched[i] == SIGHUP && !run->options->hangup_ignored))
+            (void)sigaction(watched[i], &action, NULL);
+    }
+    interrupted = run->stop_waiting;
+    return &interrupted;
+}
+
 void run_unwatch_signals(struct run *run)
 {
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++)

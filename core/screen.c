@@ -241,14 +241,16 @@ static bool wait_for_end(struct screen *screen, uint64_t stall_ns, const volatil
     return ended;
 }
 
-void screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *cancel)
+int screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *cancel)
 {
     if (!screen)
-        return;
+        return 0;
+    int error = 0;
     /* A thread that is stuck in write(2) can be cancelled there, and only there. */
     if (!wait_for_end(screen, stall_ns, cancel)) {
         __atomic_store_n(&screen->abandoned, true, __ATOMIC_RELAXED);
         pthread_cancel(screen->thread);
+        error = ETIMEDOUT;
     }
     struct timespec limit;
     clock_gettime(CLOCK_REALTIME, &limit);
@@ -256,7 +258,10 @@ void screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *
     /* Stuck in the kernel, on a dead network file system: left to the end of the program. */
     if (pthread_timedjoin_np(screen->thread, NULL, &limit) != 0) {
         pthread_detach(screen->thread);
-        return;
+        return ETIMEDOUT;
     }
+    if (screen_error(screen))
+        error = screen_error(screen);
     screen_destroy(screen);
+    return error;
 }

@@ -42,6 +42,6 @@ void screen_status(struct screen *screen, const char *lines);
 int screen_error(struct screen *screen);
 /* Wait until all is written, or nothing moved for `stall_ns`, or *cancel becomes true (may be
  * NULL); end the thread. */
-void screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *cancel);
+int screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *cancel);
 
 #endif

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void on_event(void *data, const struct ciplug_event *event,
@@ -72,7 +73,9 @@ static int report_to_console(const struct cli *cli, int fd)
     int status = replay(cli, &events);
     if (events_finish(&events) < 0 && status == 0)
         status = 3;
-    screen_free(settings.screen, 60 * NS_PER_S, NULL);
+    int error = screen_free(settings.screen, 60 * NS_PER_S, NULL);
+    if (error && error != EPIPE && status == 0)
+        status = 3;
     console_free(console);
     events_free(&events);
     return status;
@@ -89,6 +92,15 @@ static int report_to(const struct cli *cli, const char *to)
     if (!file)
         return report_to_console(cli, 1);
     file++;
+    struct stat st;
+    /* A device, a FIFO or /dev/stdout is written, not replaced. */
+    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode)) {
+        AUTO_CLOSE int direct = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        if (direct >= 0)
+            return report_to_console(cli, direct);
+        msg(MSG_ERROR, "cannot write %s: %s", file, strerror(errno));
+        return 3;
+    }
     AUTO_FREE char *temporary = xasprintf("%s.%d.tmp", file, (int)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0) {
