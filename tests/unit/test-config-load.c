@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "config-place.h"
 
+#include <time.h>
+
 /* "[step x]\nkey = " and `n` letters, "\nz = 1\n" behind. */
 static const char *load_long(const char *key, size_t n)
 {
@@ -103,14 +105,14 @@ static void a_flood_of_problems_is_cut(void **state)
     assert_string_equal(problems.list[100].text, "and 200000 more");
 }
 
-/* Quadratic work on these would take minutes. */
+/* Quadratic work on these would take hours; processor time, since others may be busy here. */
 static void a_million_of_each_is_read(void **state)
 {
     (void)state;
     AUTO_STRBUF struct strbuf text = STRBUF_INIT;
     for (int i = 0; i < 1000000; i++)
         strbuf_addf(&text, "[p%d]\n", i);
-    uint64_t start = clock_mono_ns();
+    clock_t start = clock();
     assert_string_equal(load_bytes(text.buf, text.len), "");
     assert_int_equal(config.n, 1000000);
     strbuf_clear(&text);
@@ -126,7 +128,7 @@ static void a_million_of_each_is_read(void **state)
     for (int i = 0; i < 2000000; i++)
         strbuf_addstr(&text, "# c\n\n");
     assert_string_equal(load_bytes(text.buf, text.len), "");
-    assert_true(clock_mono_ns() - start < 60 * NS_PER_S);
+    assert_true(clock() - start < 60 * CLOCKS_PER_SEC);
 }
 
 static const char *load_failed(const char *path)
