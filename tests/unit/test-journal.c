@@ -81,6 +81,11 @@ static void secrets_are_masked_everywhere(void **state)
     const json_t *list = json_object_get(record, "items_base64");
     assert_string_equal(json_string_value(json_array_get(list, 1)), "/yoqKg=="); /* \xff*** */
     json_decref(record);
+    command.items = NULL;
+    assert_int_equal(journal_event(&journal, &event, NULL), 0);
+    record = last_record(&place);
+    assert_text(record, "item", "-p***");
+    json_decref(record);
     event.kind = CIPLUG_COMMAND_STARTED;
     assert_int_equal(journal_event(&journal, &event, &extra), 0);
     record = last_record(&place);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "run-place.h"
 
+#include <signal.h>
+
 /* A run that has ended; `age` seconds ago, going by its lock. */
 static void past_run(char *id, int age)
 {
@@ -139,6 +141,32 @@ static void message_names_no_more_than_ten(void **state)
     check_not_found("x", "abcd0009 and 2 more\n");
 }
 
+/* While one looks for dead runs, nobody makes one that has no lock yet. */
+static void no_run_is_made_under_the_guard(void **state)
+{
+    (void)state;
+    char id[9];
+    past_run(id, 1);
+    AUTO_FREE char *path = xasprintf("%s/runs", where);
+    AUTO_CLOSE int runs = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int guard = runs_guard(runs);
+    assert_true(guard >= 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct rundir dir;
+        alarm(1);
+        _exit(rundir_create(&dir, where));
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+    struct run_list list = {0};
+    run_list_read(&list, runs);
+    assert_int_equal(list.n, 1);
+    run_list_free(&list);
+}
+
 /* ---- many at once ---- */
 
 #define MANY 20
@@ -207,6 +235,7 @@ int main(void)
         TEST(runs_are_found_by_their_beginning),
         TEST(latest_is_the_link_or_the_newest),
         TEST(message_names_no_more_than_ten),
+        TEST(no_run_is_made_under_the_guard),
         TEST(many_start_in_one_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
