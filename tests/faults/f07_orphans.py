@@ -26,7 +26,7 @@ class Orphans(Case):
         self.assertLess(len(procs.descendants(running.pid)), 12)
         self.write("go", "")
         self.assertEqual(running.wait().status, 0)
-        self.assert_ledger(passed=301)
+        self.assert_ledger(passed=151)
 
     def test_exit_codes_are_right_beside_orphans(self):
         self.ci("[step s]\ncount = 50\nworkers = 4\ncommand = (sleep 0 &) >/dev/null 2>&1; exit $(({number} % 5))\n")

@@ -13,7 +13,10 @@ class Run:
 
     def records(self):
         """All records, also of a run that is still going on: an unfinished last line is left out."""
-        data = (self.folder / "journal.jsonl").read_bytes().rstrip(b"\0")
+        try:
+            data = (self.folder / "journal.jsonl").read_bytes().rstrip(b"\0")
+        except FileNotFoundError:  # it has only just begun
+            return []
         lines = data.split(b"\n")[:-1]
         return [json.loads(line) for line in lines]
 
