@@ -57,6 +57,36 @@ void shell_quote(struct strbuf *out, const char *word)
         shell_quote_always(out, word);
 }
 
+/* The first place in `value` where the caller's value of a masked variable stands, or NULL. */
+static const char *find_masked(const char *value, const struct strv *masked, const char **name)
+{
+    const char *first = NULL;
+    for (size_t i = 0; masked && i < masked->n; i++) {
+        const char *secret = getenv(masked->v[i]);
+        const char *at = secret && *secret ? strstr(value, secret) : NULL;
+        if (at && (!first || at < first)) {
+            first = at;
+            *name = masked->v[i];
+        }
+    }
+    return first;
+}
+
+/* Quoted; a secret in it by its name, which the shell that it is pasted into expands. */
+static void show_value(struct strbuf *out, const char *value, const struct strv *masked)
+{
+    const char *name = NULL, *at;
+    while ((at = find_masked(value, masked, &name))) {
+        AUTO_FREE char *before = xstrndup(value, (size_t)(at - value));
+        if (*before)
+            shell_quote(out, before);
+        strbuf_addf(out, "\"$%s\"", name);
+        value = at + strlen(getenv(name));
+    }
+    if (*value)
+        shell_quote(out, value);
+}
+
 static void show_assignment(struct strbuf *out, const char *assignment, const struct strv *masked)
 {
     size_t length = strcspn(assignment, "=");
@@ -65,8 +95,10 @@ static void show_assignment(struct strbuf *out, const char *assignment, const st
     strbuf_addch(out, '=');
     if (masked && strv_has(masked, name))
         strbuf_addf(out, "\"$%s\"", name);
+    else if (assignment[length] && !assignment[length + 1])
+        strbuf_addstr(out, "''");
     else if (assignment[length])
-        shell_quote(out, assignment + length + 1);
+        show_value(out, assignment + length + 1, masked);
 }
 
 void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked)

@@ -53,6 +53,8 @@ static void gather_units(struct launch *launch, const struct launch_place *place
         if (i)
             strbuf_addch(&label, ' ');
         strbuf_addstr(&label, unit->label);
+        /* What tells a cell of a matrix apart is its label, also beside an item. */
+        strv_push(&launch->names, unit->item && !place->step->n_axes ? unit->item : unit->label);
         if (i == 0)
             strv_copy(&launch->values, &unit->values);
     }
@@ -79,16 +81,17 @@ static void fill_command(struct launch *launch, const struct launch_place *place
         .worker = place->slot,
         .attempt = place->attempt,
         .label = launch->label,
-        .items = launch->items.n ? (const char *const *)launch->items.v : NULL,
         .shell = step->shell.n ? (const char *const *)step->shell.v : NULL,
     };
-    /* What tells a cell of a matrix apart is its label, also beside an item. */
-    if (step->n_axes)
-        command->item = launch->label;
-    else if (launch->items.n)
-        command->item = launch->item;
-    if (step->n_axes && place->n_units == 1)
-        command->items = NULL;
+    /* A plain number is no item, unless one command stands for several. */
+    if (launch->items.n || step->n_axes || place->n_units > 1) {
+        AUTO_STRBUF struct strbuf all = STRBUF_INIT;
+        for (size_t i = 0; i < launch->names.n; i++)
+            strbuf_addf(&all, "%s%s", i ? "\n" : "", launch->names.v[i]);
+        launch->name = strbuf_detach(&all);
+        command->item = launch->name;
+        command->items = (const char *const *)launch->names.v;
+    }
     set_number(launch->number, place->number);
     set_number(launch->count, step->count_all);
     set_number(launch->worker, place->slot);
@@ -297,10 +300,12 @@ void launch_free(struct launch *launch)
     argv_free(&launch->side);
     free(launch->shown);
     strv_free(&launch->items);
+    strv_free(&launch->names);
     strv_free(&launch->words);
     strv_free(&launch->values);
     strv_free(&launch->borrowed);
     free(launch->item);
+    free(launch->name);
     free(launch->label);
     free(launch->project);
     free(launch->script);

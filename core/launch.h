@@ -35,8 +35,9 @@ struct launch {
     struct argv side;              /* environment and folder for `ready`, `on_failure`: no words */
     char *shown;                   /* argv for people: quoted, secrets by name */
     /* Storage behind `command`. */
-    struct strv items;
-    char *item, *label, *project, *script, *host;
+    struct strv items; /* of the source, for {items} */
+    struct strv names; /* of the units, for events: what --resume knows them by */
+    char *item, *name, *label, *project, *script, *host;
     struct strv words;
     struct strv values; /* matrix, of the first unit */
     char number[12], count[12], worker[12], attempt[12];

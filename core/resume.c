@@ -5,13 +5,9 @@
 #include "util.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct resume_entry {
-    uint64_t hash; /* of step, key and unit */
-    char *log_out;
-};
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -52,25 +48,25 @@ uint64_t resume_key(const struct plan *plan, const struct step *step)
     return hash_text(hash, step->stdin_file.text);
 }
 
-static uint64_t hash_unit(const char *step, uint64_t key, const char *item, uint32_t number)
+static uint64_t hash_unit(const char *step, uint64_t key, const char *name)
 {
-    uint64_t hash = hash_bytes(hash_text(HASH_START, step), &key, sizeof key);
-    if (item)
-        return hash_text(hash, item);
-    return hash_bytes(hash, &number, sizeof number);
+    return hash_text(hash_bytes(hash_text(HASH_START, step), &key, sizeof key), name);
 }
 
 /* What the journal calls the unit: see launch.c. */
 static const char *unit_name(const struct step *step, const struct unit *unit)
 {
-    return step->n_axes ? unit->label : unit->item;
+    return unit->item && !step->n_axes ? unit->item : unit->label;
 }
 
-static void add(struct resume *resume, uint64_t hash, const char *log_out)
+static void add(struct resume *resume, uint64_t hash, const struct ciplug_result *result,
+                bool alone)
 {
+    bool passed = result->outcome == CIPLUG_PASSED || (result->flags & CIPLUG_FLAG_CARRIED);
+    const char *log_out = alone && passed ? result->log_out : NULL;
     ARRAY_GROW(resume->entries, resume->n, resume->alloc);
-    resume->entries[resume->n++] =
-        (struct resume_entry){.hash = hash, .log_out = log_out ? xstrdup(log_out) : NULL};
+    resume->entries[resume->n++] = (struct resume_entry){
+        .hash = hash, .failed = !passed, .log_out = log_out ? xstrdup(log_out) : NULL};
 }
 
 static void on_event(void *data, const struct ciplug_event *event,
@@ -82,34 +78,82 @@ static void on_event(void *data, const struct ciplug_event *event,
     if (event->kind != CIPLUG_COMMAND_FINISHED || !event->result->final || !extra || event->cleanup)
         return;
     const struct ciplug_command *command = event->command;
-    const struct ciplug_result *result = event->result;
-    if (result->outcome != CIPLUG_PASSED && !(result->flags & CIPLUG_FLAG_CARRIED))
-        return;
     for (size_t i = 0; command->items && command->items[i]; i++) {
-        bool alone = !command->items[1];
-        add(resume, hash_unit(command->step, extra->key, command->items[i], 0),
-            alone ? result->log_out : NULL);
+        add(resume, hash_unit(command->step, extra->key, command->items[i]), event->result,
+            !command->items[1]);
     }
-    if (!command->items)
-        add(resume, hash_unit(command->step, extra->key, command->item, command->number),
-            result->log_out);
+    if (command->items)
+        return;
+    char number[12];
+    snprintf(number, sizeof number, "%u", (unsigned)command->number);
+    add(resume, hash_unit(command->step, extra->key, command->item ? command->item : number),
+        event->result, true);
 }
 
 static int compare(const void *left, const void *right)
 {
     const struct resume_entry *a = left, *b = right;
-    return a->hash < b->hash ? -1 : a->hash > b->hash;
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
+    return (int)b->failed - (int)a->failed;
 }
 
-static const struct resume_entry *find(const struct resume *resume, const struct plan *plan,
-                                       const struct step *step, size_t unit)
+/* The first entry with this hash, or NULL. */
+static const struct resume_entry *find(const struct resume *resume, uint64_t hash)
 {
-    const struct unit *u = &step->units[unit];
-    struct resume_entry wanted = {
-        .hash = hash_unit(step->name, resume_key(plan, step), unit_name(step, u), u->number)};
-    if (resume->n == 0)
+    size_t low = 0, high = resume->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (resume->entries[middle].hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < resume->n && resume->entries[low].hash == hash ? &resume->entries[low] : NULL;
+}
+
+struct ranked {
+    uint64_t hash;
+    size_t unit;
+};
+
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
+    return a->unit < b->unit ? -1 : a->unit > b->unit;
+}
+
+/* An item may stand in a step twice: as many of that name are left out as passed, and none when one of
+ * them did not. */
+static const struct resume_entry *match(const struct resume *resume, const struct ranked *first,
+                                        size_t rank)
+{
+    const struct resume_entry *entry = find(resume, first->hash);
+    if (!entry || entry->failed)
         return NULL;
-    return bsearch(&wanted, resume->entries, resume->n, sizeof wanted, compare);
+    const struct resume_entry *end = resume->entries + resume->n;
+    if (rank >= (size_t)(end - entry) || entry[rank].hash != first->hash)
+        return NULL;
+    return &entry[rank];
+}
+
+void resume_units(const struct resume *resume, const struct plan *plan, const struct step *step,
+                  const struct resume_entry **passed)
+{
+    uint64_t key = resume_key(plan, step);
+    AUTO_FREE struct ranked *ranked = xcalloc(step->n_units, sizeof *ranked);
+    for (size_t i = 0; i < step->n_units; i++)
+        ranked[i] = (struct ranked){hash_unit(step->name, key, unit_name(step, &step->units[i])), i};
+    qsort(ranked, step->n_units, sizeof *ranked, compare_ranked);
+    bool left_out = !step->cleanup && !(step->rerun && resume->again[step->index]);
+    size_t first = 0;
+    for (size_t i = 0; i < step->n_units; i++) {
+        if (ranked[i].hash != ranked[first].hash)
+            first = i;
+        passed[ranked[i].unit] = left_out ? match(resume, &ranked[first], i - first) : NULL;
+    }
 }
 
 static bool all_passed(const struct resume *resume, const struct plan *plan,
@@ -118,8 +162,10 @@ static bool all_passed(const struct resume *resume, const struct plan *plan,
     /* Where the items come from a step before, they are not known yet: it may have work. */
     if (step->source == SOURCE_ITEMS_FROM)
         return false;
+    AUTO_FREE const struct resume_entry **passed = xcalloc(step->n_units, sizeof *passed);
+    resume_units(resume, plan, step, passed);
     for (size_t i = 0; i < step->n_units; i++) {
-        if (!find(resume, plan, step, i))
+        if (!passed[i])
             return false;
     }
     return true;
@@ -168,17 +214,4 @@ void resume_free(struct resume *resume)
         free(resume->entries[i].log_out);
     free(resume->entries);
     free(resume->again);
-}
-
-bool resume_passed(const struct resume *resume, const struct plan *plan, const struct step *step,
-                   size_t unit, const char **log_out)
-{
-    *log_out = NULL;
-    if (step->cleanup || (step->rerun && resume->again[step->index]))
-        return false;
-    const struct resume_entry *entry = find(resume, plan, step, unit);
-    if (!entry)
-        return false;
-    *log_out = entry->log_out;
-    return true;
 }

@@ -14,6 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How one unit ended there. */
+struct resume_entry {
+    uint64_t hash; /* of step, key and unit */
+    bool failed;
+    char *log_out; /* of its own command; NULL: it shared one with others, or has none */
+};
+
 struct resume {
     char run[9];
     struct resume_entry *entries; /* sorted by hash */
@@ -25,9 +32,9 @@ uint64_t resume_key(const struct plan *plan, const struct step *step);
 /* Read the journal of the run in `run_dir`. 0, or -1 after a message. */
 int resume_load(struct resume *resume, const struct plan *plan, const char *run_dir);
 void resume_free(struct resume *resume);
-/* Whether the unit passed there and is not to be run again; *log_out gets the path of its output (borrowed; NULL when it
- * shared a command with others or has none). */
-bool resume_passed(const struct resume *resume, const struct plan *plan, const struct step *step,
-                   size_t unit, const char **log_out);
+/* For each unit of the step: the entry by which it passed there and is left out now, or NULL: it runs. The entries are
+ * the resume's. */
+void resume_units(const struct resume *resume, const struct plan *plan, const struct step *step,
+                  const struct resume_entry **passed);
 
 #endif

@@ -109,16 +109,6 @@ static void on_disk_failed(void *data, int error)
 
 /* --- what the schedule wants --- */
 
-static void drop(struct run *run, const struct action *action)
-{
-    const char *log = NULL;
-    if (action->task->carried)
-        (void)resume_passed(run->resume, run->plan, action->step, action->task->units[0], &log);
-    if (log)
-        action->task->log_out = xstrdup(log);
-    run_emit_dropped(run, action->task, action->outcome, action->reason);
-}
-
 static void act(struct run *run, const struct action *action)
 {
     switch (action->kind) {
@@ -136,7 +126,7 @@ static void act(struct run *run, const struct action *action)
             executor_stop(action->task->execution, run->signo ? run->signo : SIGTERM);
         break;
     case ACTION_DROP:
-        drop(run, action);
+        run_emit_dropped(run, action->task, action->outcome, action->reason);
         break;
     case ACTION_CLOSE:
         run_emit_step_finished(run, action->step, action->outcome, action->reason);
@@ -338,6 +328,7 @@ static int load_resume(struct run *run)
         return -1;
     }
     run->resume = xcalloc(1, sizeof *run->resume);
+    run->carried = xcalloc(run->plan->n_steps, sizeof *run->carried);
     return resume_load(run->resume, run->plan, path);
 }
 
@@ -471,6 +462,9 @@ static void release(struct run *run)
     schedule_free(run->cleanups);
     hands_free(&run->hands);
     events_free(&run->events);
+    for (size_t i = 0; run->carried && i < run->plan->n_steps; i++)
+        free(run->carried[i]);
+    free(run->carried);
     if (run->resume)
         resume_free(run->resume);
     free(run->resume);

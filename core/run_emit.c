@@ -131,6 +131,10 @@ void run_emit_dropped(struct run *run, struct task *task, int outcome, const cha
                                  .number = task->number,
                                  .attempt = task->attempt};
     launch_describe(&launch, &run->executor.launcher, &place);
+    if (task->carried) {
+        const char *log = run->carried[task->step->index][task->units[0]]->log_out;
+        task->log_out = log ? xstrdup(log) : NULL;
+    }
     struct ciplug_result result = {.size = sizeof result,
                                    .outcome = outcome,
                                    .exit_code = -1,

@@ -35,6 +35,7 @@ struct run {
     struct hands hands;
     struct executor executor;
     struct resume *resume; /* NULL: none */
+    const struct resume_entry ***carried; /* by step and unit; NULL: none */
     struct schedule *steps, *cleanups;
     struct schedule *current;
     enum phase phase;

@@ -72,9 +72,11 @@ static int lines_of(struct run *run, const struct step *step, struct strv *lines
 static void carry_units(struct run *run, struct step *step)
 {
     AUTO_FREE char *reason = xasprintf("passed in run %s", run->resume->run);
+    const struct resume_entry **passed = xcalloc(step->n_units, sizeof *passed);
+    run->carried[step->index] = passed;
+    resume_units(run->resume, run->plan, step, passed);
     for (size_t i = 0; i < step->n_units; i++) {
-        const char *log;
-        if (resume_passed(run->resume, run->plan, step, i, &log))
+        if (passed[i])
             schedule_carry(run->current, step, i, reason);
     }
 }

@@ -72,11 +72,10 @@ void strbuf_addf(struct strbuf *sb, const char *format, ...)
 
 void strbuf_cut(struct strbuf *sb, size_t length)
 {
-    if (length >= sb->len && sb->len)
+    if (length >= sb->len)
         return;
-    sb->len = sb->buf ? length : 0;
-    if (sb->buf)
-        sb->buf[sb->len] = '\0';
+    sb->len = length;
+    sb->buf[length] = '\0';
 }
 
 const char *strbuf_text(const struct strbuf *sb)

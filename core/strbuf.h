@@ -29,7 +29,8 @@ void strbuf_add(struct strbuf *sb, const void *data, size_t length);
 void strbuf_addstr(struct strbuf *sb, const char *text);
 void strbuf_addch(struct strbuf *sb, char c);
 void strbuf_addf(struct strbuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void strbuf_vaddf(struct strbuf *sb, const char *format, va_list args);
+void strbuf_vaddf(struct strbuf *sb, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 /* Cut to `length` bytes, at most what it has. */
 void strbuf_cut(struct strbuf *sb, size_t length);
 /* The text, "" where nothing was added; the strbuf's own. */

@@ -216,6 +216,10 @@ int read_file(const char *path, size_t limit, char **data, size_t *length)
 
 int mkdirs(const char *path)
 {
+    if (!*path) {
+        errno = ENOENT;
+        return -1;
+    }
     AUTO_FREE char *copy = xstrdup(path);
     for (char *p = copy + 1; *p; p++) {
         if (*p != '/')
