@@ -3,11 +3,33 @@
 #include "util.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Debian and others give each user a group of his own and a umask of 002: a group that has nobody in it
+ * but the owner adds no writer. */
+static bool private_group(const struct stat *st)
+{
+    char users[4096], groups[16384];
+    struct passwd user, *owner = NULL;
+    struct group group, *own = NULL;
+    if (getpwuid_r(st->st_uid, &user, users, sizeof users, &owner) || !owner ||
+        owner->pw_gid != st->st_gid)
+        return false;
+    if (getgrgid_r(st->st_gid, &group, groups, sizeof groups, &own) || !own ||
+        strcmp(own->gr_name, owner->pw_name) != 0)
+        return false;
+    for (char **member = own->gr_mem; *member; member++) {
+        if (strcmp(*member, owner->pw_name) != 0)
+            return false;
+    }
+    return true;
+}
 
 static int check_one(const char *path, const struct stat *st, struct strbuf *why)
 {
@@ -16,7 +38,8 @@ static int check_one(const char *path, const struct stat *st, struct strbuf *why
         return -1;
     }
     bool sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
-    if ((st->st_mode & (S_IWGRP | S_IWOTH)) && !sticky) {
+    bool by_group = (st->st_mode & S_IWGRP) && !private_group(st);
+    if ((by_group || (st->st_mode & S_IWOTH)) && !sticky) {
         strbuf_addf(why, "may be written by others: %s (mode %04o)", path, st->st_mode & 07777U);
         return -1;
     }
