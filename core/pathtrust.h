@@ -10,8 +10,8 @@
 
 /* `path`: added, absolute and without symbolic links, as the kernel knows the open file `fd`; also
  * when the answer is no. The file and every folder above must belong to root or the effective user
- * and not be writable by group or others; a folder may when it is sticky. 0, or -1 and the reason,
- * one line without newline, in `why`. */
+ * and not be writable by others, nor by a group that somebody else is in; a folder may when it is
+ * sticky. 0, or -1 and the reason, one line without newline, in `why`. */
 int pathtrust(int fd, struct strbuf *path, struct strbuf *why);
 
 #endif

@@ -7,6 +7,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -116,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(writable_by_others_is_refused),
+        TEST(the_own_group_may_write),
         TEST(links_are_judged_by_their_target),
         TEST(strangers_are_refused),
         TEST(exchanged_files_are_refused),
