@@ -28,6 +28,7 @@ struct attempt {
     uv_timer_t drain;
     int handles; /* that are not closed yet */
     bool keep;   /* what it leaves behind stays in its hand */
+    bool holds;  /* the hand waits for attempt_go() */
     struct attempt_end end;
 };
 
@@ -145,7 +146,7 @@ static void on_exited(struct attempt *attempt, const struct hand_event *event)
     end->status = event->status;
     end->ended = event->ended;
     bool failed = event->code != CLD_EXITED || event->status != 0;
-    if (failed && event->ended == HAND_ENDED_ITSELF && attempt->hooks.held)
+    if (failed && event->ended == HAND_ENDED_ITSELF && attempt->holds)
         attempt->hooks.held(attempt->data, end);
 }
 
@@ -174,7 +175,7 @@ static void on_hand(void *data, const struct hand_event *event)
         break;
     case HAND_DEADLINE:
         attempt->end.ended = HAND_ENDED_TIMEOUT;
-        if (attempt->hooks.held)
+        if (attempt->holds)
             attempt->hooks.held(attempt->data, &attempt->end);
         break;
     case HAND_EXITED:
@@ -262,6 +263,7 @@ struct attempt *attempt_start(struct hands *hands, const struct attempt_request 
     attempt->hooks = *hooks;
     attempt->data = data;
     attempt->keep = request->on_leak == HAND_LEAK_KEEP;
+    attempt->holds = request->hold_ns > 0 && hooks->held;
     int result = ask_hand(attempt, hands, request, fds);
     int saved = errno;
     if (request->stdin_fd < 0)

@@ -46,6 +46,7 @@ struct wire_order {
     uint32_t kind;
     int32_t order;
     int32_t signo;
+    uint32_t padding; /* sent, so it has a value */
     uint64_t id;
 };
 
