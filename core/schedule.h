@@ -125,7 +125,8 @@ void schedule_finished(struct schedule *schedule, struct task *task, uint64_t no
  * with the reason (copied). May be called again. */
 void schedule_cancel(struct schedule *schedule, const char *reason);
 
-/* Nothing new starts, what runs goes on to its end: the disk is full, the journal cannot be written. */
+/* Nothing new starts, what runs goes on to its end: the disk is full, the journal cannot be
+ * written. */
 void schedule_halt(struct schedule *schedule, const char *reason);
 
 /* After the end (or at any time): whether a step was begun and not skipped (cleanup `needs`);

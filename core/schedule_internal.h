@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What schedule.c (steps and their needs) and schedule_place.c (slots) share.
+ * What the files of the schedule share: schedule.c (actions, questions), schedule_step.c (beginning
+ * and end of steps), schedule_service.c, schedule_finish.c (endings, retries, batches) and
+ * schedule_place.c (slots and locks).
  */
 #ifndef CIPLUG_CORE_SCHEDULE_INTERNAL_H
 #define CIPLUG_CORE_SCHEDULE_INTERNAL_H
@@ -69,6 +71,40 @@ static inline struct progress *progress_of(const struct schedule *schedule, cons
 {
     return &schedule->steps[step->index];
 }
+
+static inline bool step_is_service(const struct step *step)
+{
+    return step->ready.text != NULL;
+}
+
+static inline bool outcome_bad(int outcome)
+{
+    return outcome != CIPLUG_PASSED && outcome != CIPLUG_SKIPPED;
+}
+
+/* schedule.c */
+void schedule_push(struct schedule *schedule, struct action action);
+/* The step's needs may have changed. */
+void schedule_look_at(struct schedule *schedule, size_t index);
+void schedule_look_at_all(struct schedule *schedule);
+
+/* schedule_step.c */
+void schedule_check_step(struct schedule *schedule, struct progress *p);
+void schedule_close_if_done(struct schedule *schedule, struct progress *p);
+/* Nothing more of the step starts, its pending commands are cancelled; STOP_NONE: what runs goes
+ * on. */
+void schedule_stop_step(struct schedule *schedule, struct progress *p, enum stop_why why,
+                        const char *reason);
+
+/* schedule_service.c */
+void schedule_stop_running(struct schedule *schedule, struct progress *p, enum stop_why why);
+/* Stop the services whose last user has ended. */
+void schedule_release_services(struct schedule *schedule);
+void schedule_service_died(struct schedule *schedule, const struct progress *service);
+
+/* schedule_finish.c */
+void schedule_fail_run(struct schedule *schedule, const struct step *step);
+void schedule_cancel_all(struct schedule *schedule, enum stop_why why, const char *reason);
 
 /* schedule_place.c */
 struct task *task_new(struct progress *p, uint32_t number, const size_t *units, size_t n);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "schedule_internal.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void schedule_fail_run(struct schedule *schedule, const struct step *step)
+{
+    bool first = !schedule->failed;
+    schedule->failed = true;
+    if (schedule->mode == FAILURE_CANCEL_ALL && first) {
+        AUTO_FREE char *reason = xasprintf("step %s failed, and --fail-fast", step->name);
+        schedule_cancel_all(schedule, STOP_FAIL_FAST, reason);
+    }
+    if (schedule->mode == FAILURE_FINISH_STEPS && first)
+        schedule_look_at_all(schedule);
+}
+
+void schedule_cancel_all(struct schedule *schedule, enum stop_why why, const char *reason)
+{
+    if (!schedule->cancelled) {
+        schedule->cancelled = true;
+        schedule->cancel_why = why;
+        schedule->cancel_reason = xstrdup(reason);
+    }
+    for (size_t i = 0; i < schedule->n_steps; i++)
+        schedule_stop_step(schedule, &schedule->steps[i], why, schedule->cancel_reason);
+    schedule_look_at_all(schedule);
+}
+
+static uint64_t retry_delay(const struct schedule *schedule, const struct task *task)
+{
+    uint32_t doublings = task->attempt - 1 < 5 ? task->attempt - 1 : 5;
+    unsigned jitter = schedule->hooks.jitter ? schedule->hooks.jitter(schedule->hooks.data) : 500;
+    /* 75 to 125 percent, so that commands that failed together do not come back together. */
+    return (task->step->retry_delay_ns << doublings) / 1000 * (750 + jitter / 2);
+}
+
+static bool may_retry(const struct schedule *schedule, const struct progress *p,
+                      const struct task *task, int outcome)
+{
+    uint32_t attempts = p->step->retries + 1 + (task->from != NULL);
+    return !schedule->cancelled && !p->stopped && task->why == STOP_NONE && outcome_bad(outcome) &&
+           outcome != CIPLUG_CANCELLED && !task->ready && task->attempt < attempts &&
+           (p->step->retry_on & (1U << outcome));
+}
+
+static void split_batch(struct schedule *schedule, struct progress *p, struct task *task)
+{
+    struct batch *batch = xcalloc(1, sizeof *batch);
+    batch->open = task->n_units;
+    ARRAY_GROW(schedule->batches, schedule->n_batches, schedule->a_batches);
+    schedule->batches[schedule->n_batches++] = batch;
+    for (size_t i = 0; i < task->n_units; i++) {
+        struct task *single = task_new(p, p->next_number++, &task->units[i], 1);
+        single->attempt = task->attempt;
+        single->from = batch;
+        pending_push(p, single);
+    }
+}
+
+static void judge_flaky(const struct task *task, struct ending *ending)
+{
+    uint32_t first = task->from ? 2 : 1;
+    bool flaky = task->attempt > first;
+    if (task->from && task->from->open == 0 && !task->from->failed)
+        flaky = true; /* the batch failed, and nobody knows why */
+    if (!flaky)
+        return;
+    ending->flags |= CIPLUG_FLAG_FLAKY;
+    if (task->step->flaky_fails) {
+        ending->outcome = CIPLUG_FAILED;
+        ending->reason = "passed only after a retry, and flaky = fail";
+    }
+}
+
+static void judge_stop(const struct progress *p, const struct task *task, struct ending *ending)
+{
+    if (task->why == STOP_NOT_NEEDED && ending->outcome == CIPLUG_CANCELLED) {
+        ending->outcome = CIPLUG_PASSED;
+        ending->reason = "ended with the last step that needed it";
+    } else if (step_is_service(p->step) && task->why == STOP_NONE &&
+               ending->outcome == CIPLUG_PASSED) {
+        ending->outcome = CIPLUG_FAILED;
+        ending->reason =
+            task->ready ? "ended before the steps that need it" : "ended before it was ready";
+    }
+}
+
+static void finish_final(struct schedule *schedule, struct progress *p, struct task *task,
+                         struct ending *ending)
+{
+    ending->final = true;
+    bool bad = outcome_bad(ending->outcome);
+    if (task->from) {
+        task->from->open--;
+        task->from->failed |= bad;
+    }
+    if (ending->outcome == CIPLUG_PASSED)
+        judge_flaky(task, ending);
+    bad = outcome_bad(ending->outcome);
+    task->state = TASK_ENDED;
+    p->units[ending->outcome] += task->n_units;
+    if (!bad)
+        return;
+    if (step_is_service(p->step) && task->why == STOP_NONE)
+        schedule_service_died(schedule, p);
+    if (p->step->allow_failure || ending->outcome == CIPLUG_CANCELLED)
+        return;
+    p->failed = true;
+    if (p->step->fail_fast)
+        schedule_stop_step(schedule, p, STOP_FAIL_FAST, "another command of the step failed");
+    schedule_fail_run(schedule, p->step);
+}
+
+void schedule_finished(struct schedule *schedule, struct task *task, uint64_t now_ns,
+                       struct ending *ending)
+{
+    struct progress *p = progress_of(schedule, task->step);
+    p->running--;
+    schedule->running--;
+    schedule_release_slots(schedule, task);
+    schedule_release_locks(schedule, task);
+    judge_stop(p, task, ending);
+    bool undecided = p->step->batch && !task->from && task->n_units > 1 &&
+                     outcome_bad(ending->outcome) && ending->outcome != CIPLUG_CANCELLED &&
+                     !schedule->cancelled && !p->stopped;
+    if (undecided) {
+        ending->by_item = true;
+        task->state = TASK_ENDED;
+        split_batch(schedule, p, task);
+    } else if (may_retry(schedule, p, task, ending->outcome)) {
+        ending->retry_ns = retry_delay(schedule, task);
+        task->not_before_ns = ending->retry_ns ? now_ns + ending->retry_ns : 0;
+        task->avoid = task->pinned ? 0 : task->slot;
+        task->state = TASK_PENDING;
+        pending_push(p, task);
+    } else {
+        finish_final(schedule, p, task, ending);
+    }
+    schedule_close_if_done(schedule, p);
+}

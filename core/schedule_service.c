@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "schedule_internal.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Mark what needs `index`, directly or through others. */
+static void mark_users(const struct schedule *schedule, size_t index, bool *marked)
+{
+    AUTO_FREE size_t *stack = xcalloc(schedule->n_steps, sizeof *stack);
+    size_t n = 0;
+    stack[n++] = index;
+    while (n > 0) {
+        const struct progress *p = &schedule->steps[stack[--n]];
+        for (size_t i = 0; i < p->n_dependents; i++) {
+            size_t user = p->dependents[i];
+            if (!marked[user]) {
+                marked[user] = true;
+                stack[n++] = user;
+            }
+        }
+    }
+}
+
+static bool service_in_use(const struct schedule *schedule, const struct progress *service)
+{
+    AUTO_FREE bool *users = xcalloc(schedule->n_steps, sizeof *users);
+    mark_users(schedule, service->step->index, users);
+    bool any = false, others = false;
+    for (size_t i = 0; i < schedule->n_steps; i++) {
+        const struct progress *p = &schedule->steps[i];
+        any |= users[i];
+        if (users[i] && p->state != PROGRESS_ENDED)
+            return true;
+        others |= !step_is_service(p->step) && p->state != PROGRESS_ENDED;
+    }
+    /* One that nobody needs by name stays as long as there is anything to do. */
+    return !any && others;
+}
+
+void schedule_stop_running(struct schedule *schedule, struct progress *p, enum stop_why why)
+{
+    for (size_t i = 0; i < p->n_tasks; i++) {
+        struct task *task = p->tasks[i];
+        if (task->state != TASK_RUNNING)
+            continue;
+        task->state = TASK_STOPPING;
+        task->why = why;
+        schedule_push(schedule,
+                      (struct action){.kind = ACTION_STOP, .step = p->step, .task = task});
+    }
+}
+
+void schedule_release_services(struct schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->n_open; i++) {
+        struct progress *p = schedule->open[i];
+        if (step_is_service(p->step) && p->satisfied && !service_in_use(schedule, p))
+            schedule_stop_running(schedule, p, STOP_NOT_NEEDED);
+    }
+}
+
+void schedule_ready(struct schedule *schedule, struct task *task)
+{
+    struct progress *p = progress_of(schedule, task->step);
+    if (task->ready || task->state != TASK_RUNNING)
+        return;
+    task->ready = true;
+    schedule_release_slots(schedule, task);
+    if (p->n_pending)
+        return;
+    for (size_t i = 0; i < p->n_tasks; i++) {
+        if (p->tasks[i]->state != TASK_ENDED && !p->tasks[i]->ready)
+            return;
+    }
+    p->satisfied = !p->failed;
+    for (size_t i = 0; i < p->n_dependents; i++)
+        schedule_look_at(schedule, p->dependents[i]);
+    schedule_release_services(schedule);
+}
+
+void schedule_service_died(struct schedule *schedule, const struct progress *service)
+{
+    AUTO_FREE bool *users = xcalloc(schedule->n_steps, sizeof *users);
+    mark_users(schedule, service->step->index, users);
+    for (size_t i = 0; i < schedule->n_steps; i++) {
+        if (users[i])
+            schedule_stop_step(schedule, &schedule->steps[i], STOP_SERVICE_DIED,
+                               "a service that it needs has ended");
+    }
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "schedule_internal.h"
+#include "util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the end --- */
+
+static int step_outcome(const struct progress *p)
+{
+    static const int bad[] = {CIPLUG_FAILED, CIPLUG_TIMEOUT, CIPLUG_SIGNALED, CIPLUG_ERROR,
+                              CIPLUG_CANCELLED};
+    uint64_t total = p->units[CIPLUG_PASSED] + p->units[CIPLUG_SKIPPED];
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        if (p->units[bad[i]] > 0)
+            return bad[i];
+    }
+    return total > 0 && p->units[CIPLUG_PASSED] == 0 ? CIPLUG_SKIPPED : CIPLUG_PASSED;
+}
+
+static void end_step(struct schedule *schedule, struct progress *p, int outcome, bool satisfied)
+{
+    p->state = PROGRESS_ENDED;
+    p->satisfied = satisfied;
+    schedule->open_steps--;
+    for (size_t i = 0; p->is_open && i < schedule->n_open; i++) {
+        if (schedule->open[i] == p) {
+            schedule->n_open--;
+            memmove(&schedule->open[i], &schedule->open[i + 1],
+                    (schedule->n_open - i) * sizeof *schedule->open);
+            break;
+        }
+    }
+    schedule_push(schedule, (struct action){.kind = ACTION_CLOSE,
+                                            .step = p->step,
+                                            .outcome = outcome,
+                                            .reason = p->reason ? p->reason : ""});
+    for (size_t i = 0; i < p->n_dependents; i++)
+        schedule_look_at(schedule, p->dependents[i]);
+    schedule_release_services(schedule);
+}
+
+void schedule_close_if_done(struct schedule *schedule, struct progress *p)
+{
+    if (p->state != PROGRESS_OPEN || p->running || p->n_pending || p->taken_rest < p->n_rest)
+        return;
+    int outcome = step_outcome(p);
+    end_step(schedule, p, outcome,
+             !outcome_bad(outcome) || (p->step->allow_failure && outcome != CIPLUG_CANCELLED));
+}
+
+static void drop(struct schedule *schedule, struct progress *p, struct task *task, int outcome,
+                 const char *reason)
+{
+    task->state = TASK_ENDED;
+    p->units[outcome] += task->n_units;
+    schedule_push(schedule, (struct action){.kind = ACTION_DROP,
+                                            .step = p->step,
+                                            .task = task,
+                                            .outcome = outcome,
+                                            .reason = reason});
+}
+
+/* Everything of the step that has not started leaves as `outcome`. */
+static void drop_rest(struct schedule *schedule, struct progress *p, int outcome,
+                      const char *reason)
+{
+    for (size_t i = 0; i < p->n_pending; i++) {
+        drop(schedule, p, p->pending[i], outcome, reason);
+        if (p->pending[i]->from)
+            p->pending[i]->from->failed = true;
+    }
+    p->n_pending = 0;
+    if (p->taken_rest < p->n_rest) {
+        struct task *task =
+            task_new(p, p->next_number++, p->rest + p->taken_rest, p->n_rest - p->taken_rest);
+        p->taken_rest = p->n_rest;
+        drop(schedule, p, task, outcome, reason);
+    }
+}
+
+void schedule_stop_step(struct schedule *schedule, struct progress *p, enum stop_why why,
+                        const char *reason)
+{
+    if (p->state != PROGRESS_OPEN)
+        return;
+    p->stopped = true;
+    if (why != STOP_NONE)
+        schedule_stop_running(schedule, p, why);
+    drop_rest(schedule, p, CIPLUG_CANCELLED, reason);
+    schedule_close_if_done(schedule, p);
+}
+
+/* --- the beginning --- */
+
+static bool unit_carried(const struct progress *p, size_t unit)
+{
+    return p->carried && p->carried[unit];
+}
+
+/* Units of a planned command that are to run become one task; those that were carried, one each. */
+static void make_task(struct schedule *schedule, struct progress *p, const struct planned *planned)
+{
+    AUTO_FREE size_t *left = xcalloc(planned->n, sizeof *left);
+    size_t n = 0;
+    for (size_t i = 0; i < planned->n; i++) {
+        size_t unit = planned->units[i];
+        if (!unit_carried(p, unit)) {
+            left[n++] = unit;
+            continue;
+        }
+        struct task *task = task_new(p, planned->number, &unit, 1);
+        task->carried = true;
+        drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
+    }
+    if (n == 0)
+        return;
+    struct task *task = task_new(p, planned->number, left, n);
+    if (p->step->per != PER_COMMAND)
+        task->pinned = nth_slot(schedule, p->step, planned->number - 1);
+    pending_push(p, task);
+}
+
+static void make_rest(struct schedule *schedule, struct progress *p)
+{
+    p->rest = xcalloc(p->step->n_units, sizeof *p->rest);
+    for (size_t unit = 0; unit < p->step->n_units; unit++) {
+        if (!unit_carried(p, unit)) {
+            p->rest[p->n_rest++] = unit;
+            continue;
+        }
+        struct task *task = task_new(p, p->next_number++, &unit, 1);
+        task->carried = true;
+        drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
+    }
+}
+
+static void begin_step(struct schedule *schedule, struct progress *p)
+{
+    p->state = PROGRESS_OPEN;
+    p->is_open = true;
+    ARRAY_GROW(schedule->open, schedule->n_open, schedule->a_open);
+    size_t at = schedule->n_open++;
+    while (at > 0 && schedule->open[at - 1]->step->index > p->step->index) {
+        schedule->open[at] = schedule->open[at - 1];
+        at--;
+    }
+    schedule->open[at] = p;
+    schedule_push(schedule, (struct action){
+                                .kind = ACTION_BEGIN, .step = p->step, .units = p->step->n_units});
+    if (p->step->batch)
+        make_rest(schedule, p);
+    for (size_t i = 0; !p->step->batch && i < p->step->n_commands; i++)
+        make_task(schedule, p, &p->step->commands[i]);
+}
+
+/* The step leaves as a whole without anything of it having run. */
+static void leave_step(struct schedule *schedule, struct progress *p, int outcome,
+                       const char *reason, bool satisfied)
+{
+    free(p->reason);
+    p->reason = xstrdup(reason);
+    begin_step(schedule, p);
+    drop_rest(schedule, p, outcome, p->reason);
+    end_step(schedule, p, outcome, satisfied);
+}
+
+void schedule_carry(struct schedule *schedule, struct step *step, size_t unit, const char *reason)
+{
+    struct progress *p = progress_of(schedule, step);
+    if (!p->carried)
+        p->carried = xcalloc(step->n_units, sizeof *p->carried);
+    if (!p->carried[unit])
+        p->carried[unit] = xstrdup(reason);
+}
+
+void schedule_opened(struct schedule *schedule, struct step *step, enum opened opened,
+                     const char *reason)
+{
+    struct progress *p = progress_of(schedule, step);
+    if (schedule->cancelled) {
+        leave_step(schedule, p, CIPLUG_CANCELLED, schedule->cancel_reason, false);
+    } else if (opened == OPENED_SKIP) {
+        leave_step(schedule, p, CIPLUG_SKIPPED, reason, true);
+    } else if (opened == OPENED_ERROR) {
+        leave_step(schedule, p, CIPLUG_ERROR, reason, step->allow_failure);
+        if (!step->allow_failure)
+            schedule_fail_run(schedule, step);
+    } else if (step->n_units == 0 && !step->allow_empty) {
+        schedule->empty = true;
+        leave_step(schedule, p, CIPLUG_ERROR, "it found no item", false);
+        schedule_fail_run(schedule, step);
+    } else {
+        p->started = true;
+        begin_step(schedule, p);
+        schedule_close_if_done(schedule, p);
+    }
+}
+
+enum needs { NEEDS_WAIT, NEEDS_MET, NEEDS_FAILED };
+
+static enum needs needs_of(const struct schedule *schedule, const struct progress *p,
+                           const struct step **failed)
+{
+    if (schedule->cleanup) {
+        size_t index = p->step->index;
+        return index == 0 || schedule->steps[index - 1].state == PROGRESS_ENDED ? NEEDS_MET
+                                                                                : NEEDS_WAIT;
+    }
+    enum needs verdict = NEEDS_MET;
+    for (size_t i = 0; i < p->step->n_needs; i++) {
+        const struct progress *need = &schedule->steps[p->step->needs[i]];
+        if (need->state == PROGRESS_ENDED && !need->satisfied) {
+            *failed = need->step;
+            return NEEDS_FAILED;
+        }
+        if (!need->satisfied)
+            verdict = NEEDS_WAIT;
+    }
+    return verdict;
+}
+
+void schedule_check_step(struct schedule *schedule, struct progress *p)
+{
+    const struct step *failed = NULL;
+    if (p->state != PROGRESS_WAITING)
+        return;
+    enum needs needs = needs_of(schedule, p, &failed);
+    if (schedule->cancelled) {
+        leave_step(schedule, p, CIPLUG_CANCELLED, schedule->cancel_reason, false);
+    } else if (needs == NEEDS_FAILED) {
+        AUTO_FREE char *reason = xasprintf("needs %s, which did not pass", failed->name);
+        leave_step(schedule, p, CIPLUG_SKIPPED, reason, false);
+    } else if (schedule->failed && schedule->mode == FAILURE_FINISH_STEPS) {
+        /* What waits for a step that still runs is told apart only when that has ended. */
+        if (needs == NEEDS_MET)
+            leave_step(schedule, p, CIPLUG_CANCELLED, "not started after a failure", false);
+    } else if (needs == NEEDS_MET) {
+        p->state = PROGRESS_OPENING;
+        schedule_push(schedule, (struct action){.kind = ACTION_OPEN, .step = p->step});
+    }
+}
+
+/* --- the end of steps --- */
