@@ -150,6 +150,14 @@ static void keep(struct worker *worker)
     job->timer = 0;
 }
 
+/* The leader has followed the soft signal. It may have been only the shell in front of what is worth the
+ * grace: the rest has what is left of it. */
+static void go_on_with_grace(struct worker *worker)
+{
+    if (sweep_reap(worker) == 0)
+        finish(worker);
+}
+
 /* The leader ended by itself. Who still runs then was left behind, but for those who are just
  * leaving, too: they get a moment. */
 static void look(struct worker *worker)
@@ -191,7 +199,7 @@ static void leader_exited(struct worker *worker, const siginfo_t *info)
         else
             look(worker);
     } else if (job->state == JOB_GRACE) {
-        begin_kill(worker);
+        go_on_with_grace(worker);
     }
 }
 
@@ -225,6 +233,8 @@ void ladder_children(struct worker *worker)
         look(worker);
     else if (job->state == JOB_KILLING || job->state == JOB_STUCK)
         kill_round(worker);
+    else if (job->state == JOB_GRACE)
+        go_on_with_grace(worker);
     else if (job->state != JOB_IDLE)
         sweep_reap(worker);
 }

@@ -35,13 +35,18 @@ static bool sort_signals(void)
 {
     struct sigaction old, standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
     sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
     sigaction(SIGHUP, NULL, &old);
     for (int signo = 1; signo < SIGRTMAX; signo++) {
-        if (signo != SIGKILL && signo != SIGSTOP && signo != SIGHUP)
-            (void)sigaction(signo, &standard, NULL);
+        if (signo == SIGKILL || signo == SIGSTOP || signo == SIGHUP)
+            continue;
+        /* To ignore a signal forgets one that waits blocked, say an alarm of the caller's; that somebody
+         * wants our end is not to be forgotten. */
+        if (signo != SIGTERM && signo != SIGINT && signo != SIGQUIT)
+            (void)sigaction(signo, &ignore, NULL);
+        (void)sigaction(signo, &standard, NULL);
     }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
     return old.sa_handler == SIG_IGN;
