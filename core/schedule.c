@@ -60,6 +60,7 @@ struct schedule *schedule_new(struct plan *plan, bool cleanup, enum failure_mode
     schedule->n_steps = cleanup ? plan->n_cleanups : plan->n_steps;
     schedule->steps = xcalloc(schedule->n_steps, sizeof *schedule->steps);
     schedule->slots = xcalloc(plan->n_slots + 1, sizeof *schedule->slots);
+    schedule->reserved = xcalloc(plan->n_slots + 1, sizeof *schedule->reserved);
     for (size_t i = 0; i < schedule->n_steps; i++) {
         struct progress *p = &schedule->steps[i];
         p->step = &steps[i];
@@ -102,6 +103,7 @@ void schedule_free(struct schedule *schedule)
     free(schedule->steps);
     free(schedule->open);
     free(schedule->slots);
+    free(schedule->reserved);
     strv_free(&schedule->locks);
     free(schedule->actions);
     free(schedule->check);
@@ -109,16 +111,37 @@ void schedule_free(struct schedule *schedule)
     free(schedule);
 }
 
+/* What happened since the action was thought of may have overtaken it. */
+static bool action_stands(struct schedule *schedule, const struct action *action)
+{
+    if (action->kind == ACTION_STOP)
+        return action->task->state == TASK_STOPPING;
+    if (action->kind == ACTION_OPEN)
+        return !schedule_leave_if_late(schedule, progress_of(schedule, action->step));
+    return true;
+}
+
+static bool stalled(const struct schedule *schedule)
+{
+    return schedule->open_steps > 0 && schedule->running == schedule->idle_services &&
+           schedule->opening == 0 && schedule->wake_ns == 0;
+}
+
 bool schedule_next(struct schedule *schedule, uint64_t now_ns, struct action *action)
 {
     for (;;) {
         if (schedule->next_action < schedule->n_actions) {
             *action = schedule->actions[schedule->next_action++];
+            if (action_stands(schedule, action))
+                return true;
+        } else if (schedule->next_check < schedule->n_check) {
+            size_t index = schedule->check[schedule->next_check++];
+            schedule_check_step(schedule, &schedule->steps[index]);
+        } else if (schedule_place(schedule, now_ns, action)) {
             return true;
+        } else if (!stalled(schedule) || !schedule_break_stall(schedule)) {
+            return false;
         }
-        if (schedule->next_check == schedule->n_check)
-            return schedule_place(schedule, now_ns, action);
-        schedule_check_step(schedule, &schedule->steps[schedule->check[schedule->next_check++]]);
     }
 }
 

@@ -24,7 +24,8 @@ enum stop_why {
     STOP_NOT_NEEDED, /* a service whose last user has ended: it passes */
     STOP_FAIL_FAST,
     STOP_SERVICE_DIED, /* something it needs is gone */
-    STOP_CANCEL        /* signal or run_timeout */
+    STOP_CANCEL,       /* signal or run_timeout */
+    STOP_SERVICE_PART  /* another command of the same service has ended */
 };
 
 /* One command with its attempts. Owned by the schedule; stays until schedule_free(). */

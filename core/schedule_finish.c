@@ -24,8 +24,12 @@ void schedule_cancel_all(struct schedule *schedule, enum stop_why why, const cha
         schedule->cancel_why = why;
         schedule->cancel_reason = xstrdup(reason);
     }
+    /* All signals first: what has nothing running ends at once, and its services with it. */
+    for (size_t i = 0; why != STOP_NONE && i < schedule->n_steps; i++)
+        schedule_stop_running(schedule, &schedule->steps[i], why);
     for (size_t i = 0; i < schedule->n_steps; i++)
         schedule_stop_step(schedule, &schedule->steps[i], why, schedule->cancel_reason);
+    schedule_release_services(schedule);
     schedule_look_at_all(schedule);
 }
 
@@ -60,13 +64,17 @@ static void split_batch(struct schedule *schedule, struct progress *p, struct ta
     }
 }
 
+/* The batch failed, its last item has ended, and none of them failed alone: nobody knows why. */
+static bool batch_unexplained(const struct task *task)
+{
+    return task->from && task->from->open == 0 && !task->from->failed;
+}
+
 static void judge_flaky(const struct task *task, struct ending *ending)
 {
     uint32_t first = task->from ? 2 : 1;
-    bool flaky = task->attempt > first;
-    if (task->from && task->from->open == 0 && !task->from->failed)
-        flaky = true; /* the batch failed, and nobody knows why */
-    if (!flaky)
+    bool retried = ending->outcome == CIPLUG_PASSED && task->attempt > first;
+    if (outcome_bad(ending->outcome) || (!retried && !batch_unexplained(task)))
         return;
     ending->flags |= CIPLUG_FLAG_FLAKY;
     if (task->step->flaky_fails) {
@@ -77,41 +85,72 @@ static void judge_flaky(const struct task *task, struct ending *ending)
 
 static void judge_stop(const struct progress *p, const struct task *task, struct ending *ending)
 {
-    if (task->why == STOP_NOT_NEEDED && ending->outcome == CIPLUG_CANCELLED) {
+    bool cancelled = ending->outcome == CIPLUG_CANCELLED;
+    bool died =
+        ending->outcome == CIPLUG_PASSED || (ending->outcome == CIPLUG_SKIPPED && task->ready);
+    if (task->why == STOP_NOT_NEEDED && cancelled && task->ready) {
         ending->outcome = CIPLUG_PASSED;
         ending->reason = "ended with the last step that needed it";
-    } else if (step_is_service(p->step) && task->why == STOP_NONE &&
-               ending->outcome == CIPLUG_PASSED) {
+    } else if (task->why == STOP_NOT_NEEDED && cancelled) {
+        ending->reason = "stopped before it was ready: nothing needs it any more";
+    } else if (task->why == STOP_SERVICE_PART && cancelled) {
+        ending->reason = "stopped: another command of the service has ended";
+    } else if (step_is_service(p->step) && task->why == STOP_NONE && died) {
         ending->outcome = CIPLUG_FAILED;
         ending->reason =
             task->ready ? "ended before the steps that need it" : "ended before it was ready";
     }
 }
 
-static void finish_final(struct schedule *schedule, struct progress *p, struct task *task,
-                         struct ending *ending)
+/* A command of the step has come to a bad end, for good. */
+static void note_failure(struct schedule *schedule, struct progress *p, int outcome)
 {
-    ending->final = true;
-    bool bad = outcome_bad(ending->outcome);
-    if (task->from) {
-        task->from->open--;
-        task->from->failed |= bad;
-    }
-    if (ending->outcome == CIPLUG_PASSED)
-        judge_flaky(task, ending);
-    bad = outcome_bad(ending->outcome);
-    task->state = TASK_ENDED;
-    p->units[ending->outcome] += task->n_units;
-    if (!bad)
-        return;
-    if (step_is_service(p->step) && task->why == STOP_NONE)
-        schedule_service_died(schedule, p);
-    if (p->step->allow_failure || ending->outcome == CIPLUG_CANCELLED)
+    if (p->step->allow_failure || outcome == CIPLUG_CANCELLED)
         return;
     p->failed = true;
     if (p->step->fail_fast)
         schedule_stop_step(schedule, p, STOP_FAIL_FAST, "another command of the step failed");
     schedule_fail_run(schedule, p->step);
+}
+
+static void finish_final(struct schedule *schedule, struct progress *p, struct task *task,
+                         struct ending *ending)
+{
+    ending->final = true;
+    if (task->from) {
+        task->from->open--;
+        task->from->failed |= outcome_bad(ending->outcome);
+    }
+    judge_flaky(task, ending);
+    bool bad = outcome_bad(ending->outcome);
+    task->state = TASK_ENDED;
+    p->units[ending->outcome] += task->n_units;
+    if (step_is_service(p->step) && task->why == STOP_NONE)
+        schedule_service_ended(schedule, p, bad);
+    if (bad)
+        note_failure(schedule, p, ending->outcome);
+}
+
+bool schedule_break_stall(struct schedule *schedule)
+{
+    const char *reason = schedule->idle_services
+                             ? "it can never start: a service that lives until this step has ended "
+                               "holds its lock"
+                             : "it can never start: no slot can take it";
+    for (size_t i = 0; i < schedule->n_open; i++) {
+        struct progress *p = schedule->open[i];
+        if (p->n_pending == 0)
+            continue;
+        struct task *task = p->pending[p->first_pending];
+        pending_remove(p, p->first_pending);
+        schedule_drop(schedule, p, task, CIPLUG_ERROR, reason);
+        if (step_is_service(p->step))
+            schedule_service_ended(schedule, p, true);
+        note_failure(schedule, p, CIPLUG_ERROR);
+        schedule_close_if_done(schedule, p);
+        return true;
+    }
+    return false;
 }
 
 void schedule_finished(struct schedule *schedule, struct task *task, uint64_t now_ns,
@@ -120,6 +159,7 @@ void schedule_finished(struct schedule *schedule, struct task *task, uint64_t no
     struct progress *p = progress_of(schedule, task->step);
     p->running--;
     schedule->running--;
+    schedule->idle_services -= task->ready && task->state == TASK_RUNNING;
     schedule_release_slots(schedule, task);
     schedule_release_locks(schedule, task);
     judge_stop(p, task, ending);

@@ -27,9 +27,10 @@ struct progress {
     bool is_open;        /* in schedule->open */
     struct task **tasks; /* all there ever were */
     size_t n_tasks, a_tasks;
-    struct task **pending; /* in the order in which they are tried */
-    size_t n_pending, a_pending;
-    size_t *rest; /* units that no batch has taken yet */
+    struct task **pending; /* in the order in which they are tried, [first..first + n) */
+    size_t first_pending, n_pending, a_pending;
+    struct task *formed; /* the batch among them that was never started; NULL: none */
+    size_t *rest;        /* units that no batch has taken yet */
     size_t n_rest, taken_rest;
     char **carried; /* a reason for each unit that --resume leaves out; NULL: none at all */
     uint32_t next_number;
@@ -37,6 +38,7 @@ struct progress {
     uint64_t weight_running; /* slots that its commands hold now */
     uint64_t units[8];       /* final outcomes */
     bool failed;             /* one that counts */
+    const struct step *gone; /* a service that it needs, also by way of others, has died */
     size_t *dependents;      /* steps that need it, directly */
     size_t n_dependents, a_dependents;
     char *reason;
@@ -53,6 +55,7 @@ struct schedule {
     struct progress **open; /* PROGRESS_OPEN, in file order */
     size_t n_open, a_open;
     struct task **slots; /* [1..n_slots]: who holds it */
+    bool *reserved;      /* [1..n_slots]: kept for a heavy command of an earlier step */
     struct strv locks;
     struct action *actions;
     size_t n_actions, a_actions, next_action;
@@ -62,6 +65,8 @@ struct schedule {
     char *cancel_reason;
     enum stop_why cancel_why;
     size_t running;
+    size_t idle_services; /* of them: ready, and live until somebody else has ended */
+    size_t opening;       /* steps in PROGRESS_OPENING */
     uint64_t wake_ns;
     struct batch **batches;
     size_t n_batches, a_batches;
@@ -89,6 +94,10 @@ void schedule_look_at(struct schedule *schedule, size_t index);
 void schedule_look_at_all(struct schedule *schedule);
 
 /* schedule_step.c */
+/* A step that is not begun yet leaves when it must not begin any more. Whether it did. */
+bool schedule_leave_if_late(struct schedule *schedule, struct progress *p);
+void schedule_drop(struct schedule *schedule, struct progress *p, struct task *task, int outcome,
+                   const char *reason);
 void schedule_check_step(struct schedule *schedule, struct progress *p);
 void schedule_close_if_done(struct schedule *schedule, struct progress *p);
 /* Nothing more of the step starts, its pending commands are cancelled; STOP_NONE: what runs goes
@@ -100,16 +109,21 @@ void schedule_stop_step(struct schedule *schedule, struct progress *p, enum stop
 void schedule_stop_running(struct schedule *schedule, struct progress *p, enum stop_why why);
 /* Stop the services whose last user has ended. */
 void schedule_release_services(struct schedule *schedule);
-void schedule_service_died(struct schedule *schedule, const struct progress *service);
+/* Of a command of a service that has ended for good: `bad`, or in a way that hurts nobody. */
+void schedule_service_ended(struct schedule *schedule, struct progress *service, bool bad);
 
 /* schedule_finish.c */
 void schedule_fail_run(struct schedule *schedule, const struct step *step);
+/* Nothing runs that could end, and nothing waits for a time: fail a command that can never start.
+ */
+bool schedule_break_stall(struct schedule *schedule);
 void schedule_cancel_all(struct schedule *schedule, enum stop_why why, const char *reason);
 
 /* schedule_place.c */
 struct task *task_new(struct progress *p, uint32_t number, const size_t *units, size_t n);
 void task_free(struct task *task);
 void pending_push(struct progress *p, struct task *task);
+void pending_remove(struct progress *p, size_t at);
 /* Place one pending command on a slot if one can be: it is then running. */
 bool schedule_place(struct schedule *schedule, uint64_t now_ns, struct action *action);
 void schedule_release_slots(struct schedule *schedule, struct task *task);

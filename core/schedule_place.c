@@ -28,14 +28,22 @@ void task_free(struct task *task)
 
 void pending_push(struct progress *p, struct task *task)
 {
-    ARRAY_GROW(p->pending, p->n_pending, p->a_pending);
-    p->pending[p->n_pending++] = task;
+    size_t end = p->first_pending + p->n_pending;
+    ARRAY_GROW(p->pending, end, p->a_pending);
+    p->pending[end] = task;
+    p->n_pending++;
 }
 
-static void pending_remove(struct progress *p, size_t at)
+void pending_remove(struct progress *p, size_t at)
 {
+    if (p->formed == p->pending[at])
+        p->formed = NULL;
     p->n_pending--;
-    memmove(&p->pending[at], &p->pending[at + 1], (p->n_pending - at) * sizeof *p->pending);
+    size_t before = at - p->first_pending;
+    if (before == 0)
+        p->first_pending = p->n_pending ? p->first_pending + 1 : 0;
+    else
+        memmove(&p->pending[at], &p->pending[at + 1], (p->n_pending - before) * sizeof *p->pending);
 }
 
 uint32_t nth_slot(const struct schedule *schedule, const struct step *step, uint32_t n)
@@ -49,22 +57,30 @@ uint32_t nth_slot(const struct schedule *schedule, const struct step *step, uint
 
 static bool slot_usable(const struct schedule *schedule, const struct step *step, uint32_t slot)
 {
-    return !schedule->slots[slot] && plan_slot_allowed(schedule->plan, step, slot);
+    return !schedule->slots[slot] && !schedule->reserved[slot] &&
+           plan_slot_allowed(schedule->plan, step, slot);
 }
 
-/* The lowest free slots that the task may take, `weight` of them; `avoid` is left out. How many. */
+/* The lowest free slots that the task may take, `weight` of them on one host; `avoid` is left out.
+ * How many. */
 static size_t find_slots(const struct schedule *schedule, const struct task *task, uint32_t avoid,
                          uint32_t *found)
 {
     size_t n = 0, weight = task->step->weight;
     if (task->pinned) {
-        if (!schedule->slots[task->pinned])
+        if (!schedule->slots[task->pinned] && !schedule->reserved[task->pinned])
             found[n++] = task->pinned;
         return n;
     }
+    const struct host *host = NULL;
     for (uint32_t slot = 1; slot <= schedule->plan->n_slots && n < weight; slot++) {
-        if (slot != avoid && slot_usable(schedule, task->step, slot))
-            found[n++] = slot;
+        if (slot == avoid || !slot_usable(schedule, task->step, slot))
+            continue;
+        const struct host *its = plan_slot_host(schedule->plan, slot);
+        if (its != host)
+            n = 0;
+        host = its;
+        found[n++] = slot;
     }
     return n;
 }
@@ -155,6 +171,7 @@ static void form_batch(struct schedule *schedule, struct progress *p)
     size_t n = batch_size(schedule, p);
     struct task *task = task_new(p, p->next_number++, p->rest + p->taken_rest, n);
     p->taken_rest += n;
+    p->formed = task;
     pending_push(p, task);
 }
 
@@ -164,62 +181,97 @@ static void note_wake(struct schedule *schedule, uint64_t when_ns)
         schedule->wake_ns = when_ns;
 }
 
-static bool waits_for_weight(const struct schedule *schedule, const struct progress *p)
+/* Whether the step, within its own limit, could start one more command. */
+static bool has_room(const struct schedule *schedule, const struct progress *p)
 {
-    return p->step->weight > 1 &&
+    return p->step->per != PER_COMMAND ||
            p->weight_running + p->step->weight <= plan_step_slots(schedule->plan, p->step);
 }
 
-/* Try the pending commands in order. A retry prefers another worker than the one before: such a
- * wish counts in the first pass, and is forgotten in the second, when nothing else would use the
- * slot. */
-static struct task *try_pending(struct schedule *schedule, struct progress *p, uint64_t now_ns,
-                                bool forget_wishes, bool *blocked)
+/* The step waits for several slots of one host: lighter commands of later steps do not take them
+ * away one by one. */
+static void reserve(struct schedule *schedule, const struct progress *p)
 {
-    for (size_t i = 0; i < p->n_pending; i++) {
-        struct task *task = p->pending[i];
-        if (task->not_before_ns > now_ns) {
-            note_wake(schedule, task->not_before_ns);
-            continue;
-        }
-        uint32_t avoid = forget_wishes ? 0 : task->avoid;
-        enum placed placed = try_task(schedule, p, task, avoid);
-        if (placed == PLACED) {
-            pending_remove(p, i);
-            return task;
-        }
-        if (placed == BLOCKED_BY_SLOT && !task->pinned && !avoid) {
-            *blocked = waits_for_weight(schedule, p);
-            return NULL;
-        }
+    const struct plan *plan = schedule->plan;
+    for (size_t i = 0; i < p->step->hosts.n; i++) {
+        const struct host *host = &plan->hosts[p->step->on_hosts[i]];
+        uint32_t n = 0;
+        for (uint32_t slot = host->first; slot < host->first + host->slots; slot++)
+            n += plan_slot_allowed(plan, p->step, slot);
+        for (uint32_t slot = host->first; slot < host->first + host->slots; slot++)
+            schedule->reserved[slot] |=
+                n >= p->step->weight && plan_slot_allowed(plan, p->step, slot);
     }
-    return NULL;
 }
 
-/* *blocked: the step waits for several slots, which nobody after it may take. */
-static struct task *place_step(struct schedule *schedule, struct progress *p, uint64_t now_ns,
-                               bool *blocked)
+/* The same for all commands of the step. */
+static bool same_lock(const struct step *step)
 {
-    if (!any_slot_free(schedule, p->step))
-        return NULL;
-    if (p->n_pending == 0 && p->taken_rest < p->n_rest)
+    return step->lock.text && !strchr(step->lock.text, '{');
+}
+
+enum tried { TRIED_NOTHING, TRIED_PLACED, TRIED_BLOCKED };
+
+/* Try the pending commands in order; what is placed is *task. A retry prefers another worker than
+ * the one before: such a wish counts in the first pass, and is forgotten in the second, when
+ * nothing else of the step would use the slot. */
+static enum tried try_pending(struct schedule *schedule, struct progress *p, uint64_t now_ns,
+                              bool forget_wishes, struct task **task)
+{
+    for (size_t i = 0; i < p->n_pending; i++) {
+        size_t at = p->first_pending + i;
+        *task = p->pending[at];
+        if ((*task)->not_before_ns > now_ns) {
+            note_wake(schedule, (*task)->not_before_ns);
+            continue;
+        }
+        uint32_t avoid = forget_wishes ? 0 : (*task)->avoid;
+        enum placed placed = try_task(schedule, p, *task, avoid);
+        if (placed == PLACED) {
+            pending_remove(p, at);
+            return TRIED_PLACED;
+        }
+        if (placed == BLOCKED_BY_SLOT && !(*task)->pinned && !avoid)
+            return TRIED_BLOCKED;
+        if (placed == BLOCKED_BY_LOCK && same_lock(p->step))
+            return TRIED_NOTHING;
+    }
+    return TRIED_NOTHING;
+}
+
+static enum tried try_both(struct schedule *schedule, struct progress *p, uint64_t now_ns,
+                           struct task **task)
+{
+    enum tried tried = try_pending(schedule, p, now_ns, false, task);
+    return tried == TRIED_NOTHING ? try_pending(schedule, p, now_ns, true, task) : tried;
+}
+
+static bool place_step(struct schedule *schedule, struct progress *p, uint64_t now_ns,
+                       struct task **task)
+{
+    if (!has_room(schedule, p) || !any_slot_free(schedule, p->step))
+        return false;
+    enum tried tried = try_both(schedule, p, now_ns, task);
+    /* Retries that wait for their time keep nobody. */
+    if (tried == TRIED_NOTHING && !p->formed && p->taken_rest < p->n_rest) {
         form_batch(schedule, p);
-    struct task *task = try_pending(schedule, p, now_ns, false, blocked);
-    if (!task && !*blocked)
-        task = try_pending(schedule, p, now_ns, true, blocked);
-    return task;
+        tried = try_both(schedule, p, now_ns, task);
+    }
+    if (tried == TRIED_BLOCKED && p->step->weight > 1)
+        reserve(schedule, p);
+    return tried == TRIED_PLACED;
 }
 
 bool schedule_place(struct schedule *schedule, uint64_t now_ns, struct action *action)
 {
     schedule->wake_ns = 0;
-    bool blocked = false;
-    for (size_t i = 0; i < schedule->n_open && !blocked; i++) {
+    memset(schedule->reserved, 0, (schedule->plan->n_slots + 1) * sizeof *schedule->reserved);
+    for (size_t i = 0; i < schedule->n_open; i++) {
         struct progress *p = schedule->open[i];
+        struct task *task;
         if (p->stopped || (p->n_pending == 0 && p->taken_rest == p->n_rest))
             continue;
-        struct task *task = place_step(schedule, p, now_ns, &blocked);
-        if (task) {
+        if (place_step(schedule, p, now_ns, &task)) {
             *action = (struct action){.kind = ACTION_START, .step = p->step, .task = task};
             return true;
         }

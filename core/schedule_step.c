@@ -50,11 +50,13 @@ void schedule_close_if_done(struct schedule *schedule, struct progress *p)
              !outcome_bad(outcome) || (p->step->allow_failure && outcome != CIPLUG_CANCELLED));
 }
 
-static void drop(struct schedule *schedule, struct progress *p, struct task *task, int outcome,
-                 const char *reason)
+void schedule_drop(struct schedule *schedule, struct progress *p, struct task *task, int outcome,
+                   const char *reason)
 {
     task->state = TASK_ENDED;
     p->units[outcome] += task->n_units;
+    if (task->from)
+        task->from->failed = true;
     schedule_push(schedule, (struct action){.kind = ACTION_DROP,
                                             .step = p->step,
                                             .task = task,
@@ -66,17 +68,16 @@ static void drop(struct schedule *schedule, struct progress *p, struct task *tas
 static void drop_rest(struct schedule *schedule, struct progress *p, int outcome,
                       const char *reason)
 {
-    for (size_t i = 0; i < p->n_pending; i++) {
-        drop(schedule, p, p->pending[i], outcome, reason);
-        if (p->pending[i]->from)
-            p->pending[i]->from->failed = true;
+    while (p->n_pending) {
+        struct task *task = p->pending[p->first_pending];
+        pending_remove(p, p->first_pending);
+        schedule_drop(schedule, p, task, outcome, reason);
     }
-    p->n_pending = 0;
     if (p->taken_rest < p->n_rest) {
         struct task *task =
             task_new(p, p->next_number++, p->rest + p->taken_rest, p->n_rest - p->taken_rest);
         p->taken_rest = p->n_rest;
-        drop(schedule, p, task, outcome, reason);
+        schedule_drop(schedule, p, task, outcome, reason);
     }
 }
 
@@ -112,7 +113,7 @@ static void make_task(struct schedule *schedule, struct progress *p, const struc
         }
         struct task *task = task_new(p, planned->number, &unit, 1);
         task->carried = true;
-        drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
+        schedule_drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
     }
     if (n == 0)
         return;
@@ -132,7 +133,7 @@ static void make_rest(struct schedule *schedule, struct progress *p)
         }
         struct task *task = task_new(p, p->next_number++, &unit, 1);
         task->carried = true;
-        drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
+        schedule_drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
     }
 }
 
@@ -175,13 +176,72 @@ void schedule_carry(struct schedule *schedule, struct step *step, size_t unit, c
         p->carried[unit] = xstrdup(reason);
 }
 
+enum needs { NEEDS_WAIT, NEEDS_MET, NEEDS_FAILED };
+
+static enum needs needs_of(const struct schedule *schedule, const struct progress *p,
+                           const struct step **failed)
+{
+    if (schedule->cleanup) {
+        size_t index = p->step->index;
+        return index == 0 || schedule->steps[index - 1].state == PROGRESS_ENDED ? NEEDS_MET
+                                                                                : NEEDS_WAIT;
+    }
+    enum needs verdict = NEEDS_MET;
+    if (p->gone) {
+        *failed = p->gone;
+        return NEEDS_FAILED;
+    }
+    for (size_t i = 0; i < p->step->n_needs; i++) {
+        const struct progress *need = &schedule->steps[p->step->needs[i]];
+        if (need->state == PROGRESS_ENDED && !need->satisfied) {
+            *failed = need->step;
+            return NEEDS_FAILED;
+        }
+        if (!need->satisfied)
+            verdict = NEEDS_WAIT;
+    }
+    return verdict;
+}
+
+bool schedule_leave_if_late(struct schedule *schedule, struct progress *p)
+{
+    const struct step *failed = NULL;
+    enum needs needs = needs_of(schedule, p, &failed);
+    bool opening = p->state == PROGRESS_OPENING;
+    if (schedule->cancelled) {
+        leave_step(schedule, p, CIPLUG_CANCELLED, schedule->cancel_reason, false);
+    } else if (needs == NEEDS_FAILED) {
+        AUTO_FREE char *reason = xasprintf("needs %s, which did not pass", failed->name);
+        leave_step(schedule, p, CIPLUG_SKIPPED, reason, false);
+    } else if (schedule->failed && schedule->mode == FAILURE_FINISH_STEPS && needs == NEEDS_MET) {
+        /* What waits for a step that still runs is told apart only when that has ended. */
+        leave_step(schedule, p, CIPLUG_CANCELLED, "not started after a failure", false);
+    } else {
+        return false;
+    }
+    schedule->opening -= opening;
+    return true;
+}
+
+void schedule_check_step(struct schedule *schedule, struct progress *p)
+{
+    const struct step *failed;
+    if (p->state != PROGRESS_WAITING || schedule_leave_if_late(schedule, p) ||
+        needs_of(schedule, p, &failed) != NEEDS_MET)
+        return;
+    p->state = PROGRESS_OPENING;
+    schedule->opening++;
+    schedule_push(schedule, (struct action){.kind = ACTION_OPEN, .step = p->step});
+}
+
 void schedule_opened(struct schedule *schedule, struct step *step, enum opened opened,
                      const char *reason)
 {
     struct progress *p = progress_of(schedule, step);
-    if (schedule->cancelled) {
-        leave_step(schedule, p, CIPLUG_CANCELLED, schedule->cancel_reason, false);
-    } else if (opened == OPENED_SKIP) {
+    if (p->state != PROGRESS_OPENING || schedule_leave_if_late(schedule, p))
+        return;
+    schedule->opening--;
+    if (opened == OPENED_SKIP) {
         leave_step(schedule, p, CIPLUG_SKIPPED, reason, true);
     } else if (opened == OPENED_ERROR) {
         leave_step(schedule, p, CIPLUG_ERROR, reason, step->allow_failure);
@@ -197,49 +257,3 @@ void schedule_opened(struct schedule *schedule, struct step *step, enum opened o
         schedule_close_if_done(schedule, p);
     }
 }
-
-enum needs { NEEDS_WAIT, NEEDS_MET, NEEDS_FAILED };
-
-static enum needs needs_of(const struct schedule *schedule, const struct progress *p,
-                           const struct step **failed)
-{
-    if (schedule->cleanup) {
-        size_t index = p->step->index;
-        return index == 0 || schedule->steps[index - 1].state == PROGRESS_ENDED ? NEEDS_MET
-                                                                                : NEEDS_WAIT;
-    }
-    enum needs verdict = NEEDS_MET;
-    for (size_t i = 0; i < p->step->n_needs; i++) {
-        const struct progress *need = &schedule->steps[p->step->needs[i]];
-        if (need->state == PROGRESS_ENDED && !need->satisfied) {
-            *failed = need->step;
-            return NEEDS_FAILED;
-        }
-        if (!need->satisfied)
-            verdict = NEEDS_WAIT;
-    }
-    return verdict;
-}
-
-void schedule_check_step(struct schedule *schedule, struct progress *p)
-{
-    const struct step *failed = NULL;
-    if (p->state != PROGRESS_WAITING)
-        return;
-    enum needs needs = needs_of(schedule, p, &failed);
-    if (schedule->cancelled) {
-        leave_step(schedule, p, CIPLUG_CANCELLED, schedule->cancel_reason, false);
-    } else if (needs == NEEDS_FAILED) {
-        AUTO_FREE char *reason = xasprintf("needs %s, which did not pass", failed->name);
-        leave_step(schedule, p, CIPLUG_SKIPPED, reason, false);
-    } else if (schedule->failed && schedule->mode == FAILURE_FINISH_STEPS) {
-        /* What waits for a step that still runs is told apart only when that has ended. */
-        if (needs == NEEDS_MET)
-            leave_step(schedule, p, CIPLUG_CANCELLED, "not started after a failure", false);
-    } else if (needs == NEEDS_MET) {
-        p->state = PROGRESS_OPENING;
-        schedule_push(schedule, (struct action){.kind = ACTION_OPEN, .step = p->step});
-    }
-}
-
-/* --- the end of steps --- */
