@@ -10,10 +10,11 @@
 #include "strbuf.h"
 #include <ciplug/plugin.h>
 
-/* The outcome by the ending alone; the reason in one line is added to `reason` (nothing for passed). */
+/* The outcome by the ending alone; the reason in one line is added to `reason` (nothing for
+ * passed). */
 int classify_end(const struct attempt_end *end, struct strbuf *reason);
-/* The outcome of a step's command: skip codes, leaks and flags too. exit_code and signal of `result` are
- * set; neither where ciplug had signalled it. */
+/* The outcome of a step's command: skip codes, leaks and flags too. exit_code and signal of
+ * `result` are set; neither where ciplug had signalled it. */
 int classify(const struct step *step, const struct attempt_end *end, struct ciplug_result *result,
              struct strbuf *reason);
 

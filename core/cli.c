@@ -125,8 +125,8 @@ static int choose(const char *option, const char *text, const char *const *names
 }
 
 static const char *const outputs[] = {"group", "live", "failures", "none", NULL};
-static const int output_values[] = {CIPLUG_OUTPUT_GROUP, CIPLUG_OUTPUT_LIVE,
-                                    CIPLUG_OUTPUT_FAILURES, CIPLUG_OUTPUT_NONE};
+static const int output_values[] = {CIPLUG_OUTPUT_GROUP, CIPLUG_OUTPUT_LIVE, CIPLUG_OUTPUT_FAILURES,
+                                    CIPLUG_OUTPUT_NONE};
 static const char *const progresses[] = {"auto", "plain", "none", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 

@@ -25,7 +25,8 @@ struct cli {
     struct run_options run;
 };
 
-/* Returns -1 to go on, else the status to leave with (0 after --help and --version, 2 after a message). */
+/* Returns -1 to go on, else the status to leave with (0 after --help and --version, 2 after a
+ * message). */
 int cli_parse(struct cli *cli, int argc, char **argv);
 void cli_free(struct cli *cli);
 

@@ -152,8 +152,8 @@ static int find_artifacts(const struct execution *execution, struct strv *found,
     const char *why = NULL;
     AUTO_STRBUF struct strbuf text = STRBUF_INIT;
     AUTO_STRV struct strv patterns = STRV_INIT;
-    if (launch_expand(&execution->launch, &text, execution->task->step->artifacts.text,
-                      EXPAND_TEXT, &why) < 0 ||
+    if (launch_expand(&execution->launch, &text, execution->task->step->artifacts.text, EXPAND_TEXT,
+                      &why) < 0 ||
         argv_split(&patterns, strbuf_text(&text), &why) < 0) {
         *error = xstrdup(why);
         return -1;
@@ -197,8 +197,8 @@ bool beside_artifacts(struct execution *execution)
     }
     if (found.n == 0)
         return true;
-    AUTO_FREE char *folder = rundir_artifacts(execution->executor->dir, task->step->name,
-                                              task->number, task->attempt);
+    AUTO_FREE char *folder =
+        rundir_artifacts(execution->executor->dir, task->step->name, task->number, task->attempt);
     AUTO_ARGV struct argv argv = ARGV_INIT;
     if (folder) {
         copy_argv(execution, &found, folder, &argv);

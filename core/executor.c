@@ -298,7 +298,8 @@ static int open_stdin(struct execution *execution, int *fd)
         return -1;
     }
     AUTO_FREE char *path = launch_path(execution->executor->launcher.plan, strbuf_text(&name));
-    /* A FIFO that nobody writes to would block the loop in open(2); the command may wait, we may not. */
+    /* A FIFO that nobody writes to would block the loop in open(2); the command may wait, we may
+     * not. */
     *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (*fd < 0)
         return -1;
@@ -355,8 +356,9 @@ void executor_start(struct executor *executor, struct task *task)
     init_timer(execution, &execution->timer);
     init_timer(execution, &execution->ready_timer);
     task->execution = execution;
-    execution->marker = xasprintf("CIPLUG_JOB=%s.%s.%u.%u", executor->launcher.run,
-                                  task->step->name, (unsigned)task->number, (unsigned)task->attempt);
+    execution->marker =
+        xasprintf("CIPLUG_JOB=%s.%s.%u.%u", executor->launcher.run, task->step->name,
+                  (unsigned)task->number, (unsigned)task->attempt);
     struct launch_place place = {.step = task->step,
                                  .units = task->units,
                                  .n_units = task->n_units,

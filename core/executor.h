@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The built-in executor: a task on its slot -> logs, outcome, artifacts. Runs what is beside a command
- * too: slow notices, the ready command of a service, on_failure.
+ * The built-in executor: a task on its slot -> logs, outcome, artifacts. Runs what is beside a
+ * command too: slow notices, the ready command of a service, on_failure.
  */
 #ifndef CIPLUG_CORE_EXECUTOR_H
 #define CIPLUG_CORE_EXECUTOR_H
@@ -29,7 +29,7 @@ struct execution {
     struct attempt *attempt; /* NULL: not started, or done */
     struct attempt_end end;
     bool attempt_done;
-    bool stopped;         /* the run wanted its end */
+    bool stopped; /* the run wanted its end */
     bool start_timed_out;
     unsigned spawn_tries;
     uint64_t paused_before_ns;
@@ -40,7 +40,7 @@ struct execution {
         struct mask_stream mask;
         char *path;
         uint64_t bytes;
-        bool open;  /* not yet closed */
+        bool open; /* not yet closed */
         bool held;
     } logs[2];
     bool logs_ended;
@@ -73,7 +73,7 @@ struct executor {
     struct executor_hooks hooks;
     void *data;
     uint64_t paused_ns; /* how long the run stood still so far */
-    bool rushed; /* after a second signal: what starts now has 5 s in all and no grace */
+    bool rushed;        /* after a second signal: what starts now has 5 s in all and no grace */
 };
 
 /* Never fails: what cannot be started is finished with outcome error, maybe before this returns. */

@@ -150,11 +150,11 @@ static void keep(struct worker *worker)
     job->timer = 0;
 }
 
-/* The leader has followed the soft signal. It may have been only the shell in front of what is worth the
- * grace: the rest has what is left of it. */
+/* Signalled softly. The leader may be only the shell in front of what is worth the grace, so its
+ * end cuts nothing short: the rest has what is left of the time. */
 static void go_on_with_grace(struct worker *worker)
 {
-    if (sweep_reap(worker) == 0)
+    if (worker->job.exited && sweep_reap(worker) == 0)
         finish(worker);
 }
 
@@ -257,12 +257,13 @@ static void go_soft(struct worker *worker, int signo)
 {
     struct job *job = &worker->job;
     job->forced = true;
-    if (job->exited || job->grace_ns == 0) {
+    if (job->grace_ns == 0) {
         begin_kill(worker);
         return;
     }
     sweep_soft(worker, signo > 0 ? signo : job->soft_signal > 0 ? job->soft_signal : SIGTERM);
     set_state(job, JOB_GRACE, job->grace_ns);
+    go_on_with_grace(worker); /* it may have ended in the hold before */
 }
 
 static void deadline(struct worker *worker)

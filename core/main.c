@@ -15,8 +15,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors 0, 1 and 2 are open afterwards, so that no log file or socket ever becomes one of them;
- * what else the caller left open reaches no command. */
+/* Descriptors 0, 1 and 2 are open afterwards, so that no log file or socket ever becomes one of
+ * them; what else the caller left open reaches no command. */
 static int sort_descriptors(void)
 {
     int fd;
@@ -26,11 +26,12 @@ static int sort_descriptors(void)
             return -1;
     } while (fd <= 2);
     close(fd);
-    return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL ? -1 : 0;
+    return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL ? -1
+                                                                                              : 0;
 }
 
-/* Whatever the caller blocked or ignored: children are to be waited for, writes are to fail with EPIPE
- * and EFBIG. Returns whether SIGHUP was ignored (nohup), which is a wish. */
+/* Whatever the caller blocked or ignored: children are to be waited for, writes are to fail with
+ * EPIPE and EFBIG. Returns whether SIGHUP was ignored (nohup), which is a wish. */
 static bool sort_signals(void)
 {
     struct sigaction old, standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
@@ -39,8 +40,8 @@ static bool sort_signals(void)
     for (int signo = 1; signo < SIGRTMAX; signo++) {
         if (signo == SIGKILL || signo == SIGSTOP || signo == SIGHUP)
             continue;
-        /* To ignore a signal forgets one that waits blocked, say an alarm of the caller's; that somebody
-         * wants our end is not to be forgotten. */
+        /* To ignore a signal forgets one that waits blocked, say an alarm of the caller's; that
+         * somebody wants our end is not to be forgotten. */
         if (signo != SIGTERM && signo != SIGINT && signo != SIGQUIT)
             (void)sigaction(signo, &ignore, NULL);
         (void)sigaction(signo, &standard, NULL);

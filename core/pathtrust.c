@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Debian and others give each user a group of his own and a umask of 002: a group that has nobody in it
- * but the owner adds no writer. */
+/* Debian and others give each user a group of his own and a umask of 002: a group that has nobody
+ * in it but the owner adds no writer. */
 static bool private_group(const struct stat *st)
 {
     char users[4096], groups[16384];

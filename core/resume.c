@@ -11,7 +11,8 @@
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    /* The NUL belongs to it, so that "a","bc" and "ab","c" differ; an absent text differs from "". */
+    /* The NUL belongs to it, so that "a","bc" and "ab","c" differ; an absent text differs from "".
+     */
     return text ? hash_bytes(hash, text, strlen(text) + 1) : hash_bytes(hash, "\x01", 1);
 }
 
@@ -22,8 +23,7 @@ static uint64_t hash_use(uint64_t hash, const struct plan *plan, const struct st
     hash = hash_text(hash, plugin->table.version);
     for (size_t i = 0; plugin->options[i]; i++) {
         const char *name = plugin->options[i]->name;
-        const struct config_value *value =
-            plan_option(plan, step, NULL, plugin->table.name, name);
+        const struct config_value *value = plan_option(plan, step, NULL, plugin->table.name, name);
         hash = hash_text(hash_text(hash, name), value ? value->value : NULL);
     }
     return hash;
@@ -125,8 +125,8 @@ static int compare_ranked(const void *left, const void *right)
     return a->unit < b->unit ? -1 : a->unit > b->unit;
 }
 
-/* An item may stand in a step twice: as many of that name are left out as passed, and none when one of
- * them did not. */
+/* An item may stand in a step twice: as many of that name are left out as passed, and none when one
+ * of them did not. */
 static const struct resume_entry *match(const struct resume *resume, const struct ranked *first,
                                         size_t rank)
 {
@@ -145,7 +145,8 @@ void resume_units(const struct resume *resume, const struct plan *plan, const st
     uint64_t key = resume_key(plan, step);
     AUTO_FREE struct ranked *ranked = xcalloc(step->n_units, sizeof *ranked);
     for (size_t i = 0; i < step->n_units; i++)
-        ranked[i] = (struct ranked){hash_unit(step->name, key, unit_name(step, &step->units[i])), i};
+        ranked[i] =
+            (struct ranked){hash_unit(step->name, key, unit_name(step, &step->units[i])), i};
     qsort(ranked, step->n_units, sizeof *ranked, compare_ranked);
     bool left_out = !step->cleanup && !(step->rerun && resume->again[step->index]);
     size_t first = 0;
@@ -171,8 +172,8 @@ static bool all_passed(const struct resume *resume, const struct plan *plan,
     return true;
 }
 
-/* Steps come after what they need in no particular order of the file, so walk until nothing changes;
- * few rounds, since files are mostly written in order. */
+/* Steps come after what they need in no particular order of the file, so walk until nothing
+ * changes; few rounds, since files are mostly written in order. */
 static void mark_again(struct resume *resume, const struct plan *plan)
 {
     bool *busy = xcalloc(plan->n_steps, sizeof *busy);

@@ -3,8 +3,8 @@
  * --resume: what passed in an earlier run, by step, key and unit.
  *
  * The key says what a step does to an item: command as written, shell, uses with their plugins'
- * versions and options, environment that the configuration sets, folder. A unit is told apart by its
- * item, its cell or its number, never by its position among others.
+ * versions and options, environment that the configuration sets, folder. A unit is told apart by
+ * its item, its cell or its number, never by its position among others.
  */
 #ifndef CIPLUG_CORE_RESUME_H
 #define CIPLUG_CORE_RESUME_H
@@ -32,8 +32,8 @@ uint64_t resume_key(const struct plan *plan, const struct step *step);
 /* Read the journal of the run in `run_dir`. 0, or -1 after a message. */
 int resume_load(struct resume *resume, const struct plan *plan, const char *run_dir);
 void resume_free(struct resume *resume);
-/* For each unit of the step: the entry by which it passed there and is left out now, or NULL: it runs. The entries are
- * the resume's. */
+/* For each unit of the step: the entry by which it passed there and is left out now, or NULL: it
+ * runs. The entries are the resume's. */
 void resume_units(const struct resume *resume, const struct plan *plan, const struct step *step,
                   const struct resume_entry **passed);
 

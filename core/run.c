@@ -276,81 +276,6 @@ static void start_timers(struct run *run)
 
 /* --- before and after --- */
 
-static void on_message(void *data, const char *line, size_t length)
-{
-    screen_text(data, line, length, false);
-}
-
-static bool wants_color(const char *when)
-{
-    const char *term = getenv("TERM");
-    const char *no = getenv("NO_COLOR");
-    if (strcmp(when, "auto") != 0)
-        return strcmp(when, "always") == 0;
-    return isatty(1) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
-static int start_screen(struct run *run)
-{
-    const struct run_options *options = run->options;
-    const char *term = getenv("TERM");
-    bool terminal = isatty(1) && term && strcmp(term, "dumb") != 0;
-    struct console_settings settings = {
-        .output = options->output,
-        .color = wants_color(options->color),
-        .progress = terminal && strcmp(options->progress, "auto") == 0,
-        .heartbeat = strcmp(options->progress, "none") != 0,
-        .verbosity = options->verbosity,
-    };
-    settings.heartbeat &= !settings.progress;
-    run->screen = screen_new(1, settings.color);
-    if (!run->screen) {
-        msg(MSG_ERROR, "cannot start the thread for the screen: %s", strerror(errno));
-        return -1;
-    }
-    settings.screen = run->screen;
-    run->console = console_new(&settings);
-    events_add(&run->events, "console", &console_reporter, run->console);
-    msg_set_sink(isatty(2) && settings.progress ? on_message : NULL, run->screen);
-    return 0;
-}
-
-static int load_resume(struct run *run)
-{
-    if (!run->options->resume)
-        return 0;
-    const char *name = *run->options->resume ? run->options->resume : NULL;
-    AUTO_FREE char *path = rundir_find(run->options->state_dir, name);
-    if (!path)
-        return -1;
-    if (rundir_alive(path)) {
-        msg(MSG_ERROR, "run %s still goes on: it cannot be resumed", strrchr(path, '/') + 1);
-        return -1;
-    }
-    run->resume = xcalloc(1, sizeof *run->resume);
-    run->carried = xcalloc(run->plan->n_steps, sizeof *run->carried);
-    return resume_load(run->resume, run->plan, path);
-}
-
-static int open_records(struct run *run)
-{
-    run->journal.fd = -1;
-    run->dir.fd = run->dir.lock = -1;
-    if (load_resume(run) < 0 || rundir_create(&run->dir, run->options->state_dir) < 0)
-        return -1;
-    AUTO_FREE char *path = xasprintf("%s/journal.jsonl", run->dir.path);
-    if (journal_create(&run->journal, path) < 0) {
-        msg(MSG_ERROR, "cannot create %s: %s", path, strerror(errno));
-        return -1;
-    }
-    run->mask = mask_new(&run->plan->mask_values);
-    run->journal.mask = run->mask;
-    run->keys = xcalloc(run->plan->n_steps, sizeof *run->keys);
-    for (size_t i = 0; i < run->plan->n_steps; i++)
-        run->keys[i] = resume_key(run->plan, &run->plan->steps[i]);
-    return 0;
-}
-
 static int start_executor(struct run *run)
 {
     static const struct executor_hooks hooks = {.started = on_started,
@@ -373,15 +298,6 @@ static int start_executor(struct run *run)
         return 0;
     msg(MSG_ERROR, "cannot start the thread for logs: %s", strerror(errno));
     return -1;
-}
-
-static void add_reporters(struct run *run)
-{
-    for (size_t i = 0; i < run->plan->plugins->n; i++) {
-        struct plugin *plugin = run->plan->plugins->list[i];
-        if (plugin->reporter.event)
-            events_add(&run->events, plugin->table.name, &plugin->reporter, plugin->self);
-    }
 }
 
 static void begin(struct run *run)
@@ -486,10 +402,10 @@ int run_plan(struct plan *plan, struct keeper *keeper, const struct run_options 
         free(run);
         return status;
     }
-    if (open_records(run) < 0)
+    if (run_open_records(run) < 0)
         status = 2;
-    else if (start_executor(run) == 0 && start_screen(run) == 0) {
-        add_reporters(run);
+    else if (start_executor(run) == 0 && run_start_screen(run) == 0) {
+        run_add_reporters(run);
         status = loop_and_conclude(run);
     }
     if (keeper_finish(keeper, KEEPER_END_NS) < 0)

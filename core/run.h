@@ -13,12 +13,12 @@
 
 struct run_options {
     enum failure_mode mode;
-    bool keep;              /* --keep */
-    const char *resume;     /* run id, "" for the latest; NULL: no */
-    int output;             /* CIPLUG_OUTPUT_... */
-    int verbosity;          /* -1, 0, 1 */
-    const char *progress;   /* auto, plain, none */
-    const char *color;      /* auto, always, never */
+    bool keep;            /* --keep */
+    const char *resume;   /* run id, "" for the latest; NULL: no */
+    int output;           /* CIPLUG_OUTPUT_... */
+    int verbosity;        /* -1, 0, 1 */
+    const char *progress; /* auto, plain, none */
+    const char *color;    /* auto, always, never */
     const char *state_dir;
     const char *const *argv; /* of the program, for the journal */
     bool hangup_ignored;     /* SIGHUP was ignored when we were started (nohup): stay deaf */

@@ -112,9 +112,8 @@ void run_emit_output(struct run *run, struct execution *execution, int stream, c
 {
     if (!(run->events.mask & CIPLUG_COMMAND_OUTPUT))
         return;
-    struct ciplug_event event =
-        command_event(run, CIPLUG_COMMAND_OUTPUT, execution->task->step,
-                      &execution->launch.command, &execution->result);
+    struct ciplug_event event = command_event(run, CIPLUG_COMMAND_OUTPUT, execution->task->step,
+                                              &execution->launch.command, &execution->result);
     event.bytes = bytes;
     event.length = length;
     event.stream = stream;

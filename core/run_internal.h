@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the parts of the run share: run.c (loop and phases), run_step.c (opening steps), run_emit.c
- * (events and journal), run_signals.c.
+ * (events and journal), run_setup.c, run_signals.c.
  */
 #ifndef CIPLUG_CORE_RUN_INTERNAL_H
 #define CIPLUG_CORE_RUN_INTERNAL_H
@@ -34,7 +34,7 @@ struct run {
     struct console *console;
     struct hands hands;
     struct executor executor;
-    struct resume *resume; /* NULL: none */
+    struct resume *resume;                /* NULL: none */
     const struct resume_entry ***carried; /* by step and unit; NULL: none */
     struct schedule *steps, *cleanups;
     struct schedule *current;
@@ -49,9 +49,9 @@ struct run {
     bool stop_waiting; /* signals came while it ended: nobody waits for the screen */
     bool no_verdict;
     bool timed_out;
-    bool kept; /* --keep, and something failed: surroundings stay */
-    char *reason; /* why the run ended early */
-    uint64_t *keys; /* of --resume, by step */
+    bool kept;           /* --keep, and something failed: surroundings stay */
+    char *reason;        /* why the run ended early */
+    uint64_t *keys;      /* of --resume, by step */
     struct asked *asked; /* `if` commands that run now */
 };
 
@@ -77,6 +77,11 @@ void run_emit_notice(struct run *run, const char *format, ...)
 void run_emit_finished(struct run *run, int exit_status);
 /* Fold the journal as it was written and compare it with the live numbers. */
 bool run_check_journal(struct run *run);
+
+/* run_setup.c: each 0, or -1 after a message. */
+int run_open_records(struct run *run); /* run folder, journal, mask, keys, what is resumed */
+int run_start_screen(struct run *run); /* screen, console, messages */
+void run_add_reporters(struct run *run);
 
 /* run_step.c */
 void run_open_step(struct run *run, struct step *step);

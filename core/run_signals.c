@@ -51,7 +51,8 @@ static void on_end_signal(struct run *run, int signo)
         uv_timer_start(&run->rush, on_rush, RUSHED_CLEANUP_MS, 0);
 }
 
-/* Everything stands still until somebody sends SIGCONT: the trees, their deadlines, our own clock. */
+/* Everything stands still until somebody sends SIGCONT: the trees, their deadlines, our own clock.
+ */
 static void on_stop_signal(struct run *run)
 {
     hands_order_all(&run->hands, HAND_PAUSE);

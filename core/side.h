@@ -13,8 +13,8 @@ struct side;
 struct side_hooks {
     /* Output, both streams in order; NULL: only the last line is kept. */
     void (*bytes)(void *data, const void *bytes, size_t length);
-    /* `status`: exit code, or -1 where there is none; `what` says in one line how it ended, with its last line of output. The
-     * side is gone after this. */
+    /* `status`: exit code, or -1 where there is none; `what` says in one line how it ended, with
+     * its last line of output. The side is gone after this. */
     void (*done)(void *data, int status, const char *what);
 };
 

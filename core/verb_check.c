@@ -95,20 +95,20 @@ static void check_limits(const struct plan *plan, struct problems *problems)
     struct rlimit limit;
     uint64_t wanted = FILES_OF_CIPLUG + (uint64_t)plan->n_slots * FILES_PER_SLOT;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < wanted)
-        problems_add(problems, NULL, 0,
-                     "%u workers may need %llu open files, the limit is %llu: raise it (ulimit -Hn) "
-                     "or lower -j",
-                     (unsigned)plan->n_slots, (unsigned long long)wanted,
-                     (unsigned long long)limit.rlim_max);
+        problems_add(
+            problems, NULL, 0,
+            "%u workers may need %llu open files, the limit is %llu: raise it (ulimit -Hn) "
+            "or lower -j",
+            (unsigned)plan->n_slots, (unsigned long long)wanted,
+            (unsigned long long)limit.rlim_max);
 }
 
 static int print_verdict(const struct plan *plan)
 {
-    AUTO_FREE char *text = xasprintf("%s: %zu step%s, %zu cleanup step%s, %u worker%s: no problem found\n",
-                                     plan->config->file, plan->n_steps,
-                                     plan->n_steps == 1 ? "" : "s", plan->n_cleanups,
-                                     plan->n_cleanups == 1 ? "" : "s", (unsigned)plan->n_slots,
-                                     plan->n_slots == 1 ? "" : "s");
+    AUTO_FREE char *text = xasprintf(
+        "%s: %zu step%s, %zu cleanup step%s, %u worker%s: no problem found\n", plan->config->file,
+        plan->n_steps, plan->n_steps == 1 ? "" : "s", plan->n_cleanups,
+        plan->n_cleanups == 1 ? "" : "s", (unsigned)plan->n_slots, plan->n_slots == 1 ? "" : "s");
     return write_all(1, text, strlen(text)) < 0 ? 3 : 0;
 }
 

@@ -44,10 +44,10 @@ extern "C" {
 #define CIPLUG_SKIPPED 7 /* skip code, `if`, or a failed need */
 
 /* Flags on top of an outcome. */
-#define CIPLUG_FLAG_FLAKY      1 /* passed after a retry */
-#define CIPLUG_FLAG_LEAKED     2 /* left processes behind */
-#define CIPLUG_FLAG_UNKILLABLE 4 /* something survived SIGKILL */
-#define CIPLUG_FLAG_TRUNCATED  8 /* its log is not whole */
+#define CIPLUG_FLAG_FLAKY      1  /* passed after a retry */
+#define CIPLUG_FLAG_LEAKED     2  /* left processes behind */
+#define CIPLUG_FLAG_UNKILLABLE 4  /* something survived SIGKILL */
+#define CIPLUG_FLAG_TRUNCATED  8  /* its log is not whole */
 #define CIPLUG_FLAG_ALLOWED    16 /* did not pass, but the step says allow_failure */
 #define CIPLUG_FLAG_CARRIED    32 /* skipped, because it passed in the run that this one resumes */
 
