@@ -159,6 +159,16 @@ unsigned survivors_after(const char *marker, unsigned ms)
     return n;
 }
 
+void await_living(const char *marker, unsigned n)
+{
+    uint64_t end = clock_mono_ns() + 10 * NS_PER_S;
+    while (survivors(marker) < n) {
+        if (clock_mono_ns() > end)
+            fail_msg("fewer than %u processes live", n);
+        poll(NULL, 0, 5);
+    }
+}
+
 pid_t parent_of(pid_t pid)
 {
     struct process_stat stat;

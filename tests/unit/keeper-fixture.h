@@ -50,6 +50,8 @@ void fixture_await(struct fixture *f, const char *text);
 unsigned survivors(const char *marker);
 /* Wait up to `ms` until there are none. How many there are. */
 unsigned survivors_after(const char *marker, unsigned ms);
+/* Wait until there are `n` at least: in the middle of its exec a process shows no environment. */
+void await_living(const char *marker, unsigned n);
 pid_t parent_of(pid_t pid);
 
 #endif
