@@ -34,16 +34,21 @@ static void on_end_signal(struct run *run, int signo)
         run->stop_waiting = true;
         if (run->n_signals < 3)
             return;
-        (void)journal_intent(&run->journal, "aborted", "by a third signal");
+        run_emit_notice(run, "left at once, after a third signal");
         /* The hands see end of file and kill what they have. */
         _exit(128 + run->signo);
     }
     if (run->n_signals == 1) {
         AUTO_FREE char *reason = xasprintf("ended by SIG%s", sigabbrev_np(signo));
+        run_emit_notice(run,
+                        "SIG%s: stopping, then the cleanup steps; a second signal kills at once",
+                        sigabbrev_np(signo));
         if (run->phase == PHASE_STEPS)
             run_cancel(run, reason);
         return;
     }
+    run_emit_notice(run, "SIG%s: killing at once; a third signal leaves without cleanup",
+                    sigabbrev_np(signo));
     run->executor.rushed = true;
     if (run->phase == PHASE_STEPS)
         schedule_each_running(run->current, kill_one, NULL);
