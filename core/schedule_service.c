@@ -99,6 +99,7 @@ static void stop_users(struct schedule *schedule, const struct progress *service
             schedule->steps[i].gone = service->step;
         schedule_stop_step(schedule, &schedule->steps[i], STOP_SERVICE_DIED,
                            "a service that it needs has ended");
+        schedule_look_at(schedule, i);
     }
 }
 
@@ -108,7 +109,9 @@ void schedule_service_ended(struct schedule *schedule, struct progress *service,
         check_ready(schedule, service);
         return;
     }
+    service->stopped = true;
+    schedule_stop_running(schedule, service, STOP_SERVICE_PART);
+    stop_users(schedule, service);
     schedule_stop_step(schedule, service, STOP_SERVICE_PART,
                        "another command of the service has ended");
-    stop_users(schedule, service);
 }
