@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,7 +42,11 @@ static void default_signals(void)
     for (int signo = 1; signo < NSIG; signo++) {
         if (signo == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
             continue; /* nohup */
-        sigaction(signo, &none, NULL);
+        if (sigaction(signo, &none, NULL) == 0)
+            continue;
+        /* glibc keeps 32 and 33 for itself, and its posix_spawn (so make) leaves them ignored. */
+        static const unsigned char kernel_default[64];
+        (void)syscall(SYS_rt_sigaction, signo, kernel_default, NULL, (size_t)8);
     }
     sigset_t all;
     sigfillset(&all);
