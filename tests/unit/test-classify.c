@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From how an attempt ended to what is said about it.
+ */
+#include "classify.h"
+#include "util.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct step step;
+static struct ciplug_result result;
+static struct strbuf reason;
+
+static int judge(struct attempt_end end)
+{
+    strbuf_clear(&reason);
+    result = (struct ciplug_result){.size = sizeof result};
+    int outcome = classify(&step, &end, &result, &reason);
+    assert_int_equal(outcome, result.outcome);
+    return outcome;
+}
+
+static int clear_step(void **state)
+{
+    (void)state;
+    step = (struct step){.timeout_ns = 2 * NS_PER_S};
+    return 0;
+}
+
+#define EXITED(...) ((struct attempt_end){.code = CLD_EXITED, __VA_ARGS__})
+
+static void exit_codes(void **state)
+{
+    (void)state;
+    assert_int_equal(judge(EXITED(.status = 0)), CIPLUG_PASSED);
+    assert_int_equal(result.exit_code, 0);
+    assert_string_equal(strbuf_text(&reason), "");
+    assert_int_equal(judge(EXITED(.status = 255)), CIPLUG_FAILED);
+    assert_int_equal(result.exit_code, 255);
+    assert_int_equal(result.signal, 0);
+    assert_string_equal(strbuf_text(&reason), "exit code 255");
+}
+
+static void skip_codes_skip(void **state)
+{
+    (void)state;
+    step.skip_codes[77] = true;
+    assert_int_equal(judge(EXITED(.status = 77)), CIPLUG_SKIPPED);
+    assert_int_equal(result.exit_code, 77);
+    assert_int_equal(judge(EXITED(.status = 78)), CIPLUG_FAILED);
+}
+
+static void signals_of_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(judge((struct attempt_end){.code = CLD_DUMPED, .status = SIGSEGV}),
+                     CIPLUG_SIGNALED);
+    assert_int_equal(result.signal, SIGSEGV);
+    assert_int_equal(result.exit_code, -1);
+    assert_string_equal(strbuf_text(&reason), "died by signal 11 (SIGSEGV), core dumped");
+}
+
+static void what_was_signalled_has_no_evidence(void **state)
+{
+    (void)state;
+    step.skip_codes[0] = true;
+    assert_int_equal(judge(EXITED(.ended = HAND_ENDED_TIMEOUT, .status = 0)), CIPLUG_TIMEOUT);
+    assert_int_equal(result.exit_code, -1);
+    assert_non_null(strstr(strbuf_text(&reason), "after 2"));
+    struct attempt_end stopped = {.ended = HAND_ENDED_STOP, .code = CLD_KILLED, .status = SIGTERM};
+    assert_int_equal(judge(stopped), CIPLUG_CANCELLED);
+    assert_int_equal(result.signal, 0);
+}
+
+static void what_could_not_run_is_an_error(void **state)
+{
+    (void)state;
+    struct attempt_end end = {.refused = true, .where = HAND_WHERE_PROGRAM, .error = ENOENT};
+    assert_int_equal(judge(end), CIPLUG_ERROR);
+    assert_int_equal(result.exit_code, -1);
+    assert_non_null(strstr(strbuf_text(&reason), strerror(ENOENT)));
+    assert_int_equal(judge(EXITED(.lost = true)), CIPLUG_ERROR);
+    assert_int_equal(result.exit_code, -1);
+}
+
+static void leaks_are_flagged_and_fail_where_told(void **state)
+{
+    (void)state;
+    assert_int_equal(judge(EXITED(.leaked = 1)), CIPLUG_PASSED);
+    assert_int_equal(result.flags, CIPLUG_FLAG_LEAKED);
+    assert_non_null(strstr(strbuf_text(&reason), "left 1 process behind (killed)"));
+    step.on_leak = ON_LEAK_KEEP;
+    assert_int_equal(judge(EXITED(.leaked = 2)), CIPLUG_PASSED);
+    assert_non_null(strstr(strbuf_text(&reason), "left 2 processes behind (kept)"));
+    step.on_leak = ON_LEAK_FAIL;
+    assert_int_equal(judge(EXITED(.leaked = 1)), CIPLUG_FAILED);
+    assert_int_equal(judge(EXITED(.leaked = 1, .status = 3)), CIPLUG_FAILED);
+    assert_non_null(strstr(strbuf_text(&reason), "exit code 3; left 1 process"));
+}
+
+static void a_skipped_command_that_leaks_stays_skipped(void **state)
+{
+    (void)state;
+    step.on_leak = ON_LEAK_FAIL;
+    step.skip_codes[77] = true;
+    assert_int_equal(judge(EXITED(.leaked = 1, .status = 77)), CIPLUG_SKIPPED);
+    assert_int_equal(result.flags, CIPLUG_FLAG_LEAKED);
+}
+
+static void what_cannot_be_killed_is_flagged(void **state)
+{
+    (void)state;
+    assert_int_equal(judge(EXITED(.unkillable = 2)), CIPLUG_PASSED);
+    assert_int_equal(result.flags, CIPLUG_FLAG_UNKILLABLE);
+    assert_non_null(strstr(strbuf_text(&reason), "2 processes cannot be killed"));
+}
+
+static int free_reason(void **state)
+{
+    (void)state;
+    strbuf_free(&reason);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(exit_codes, clear_step),
+        cmocka_unit_test_setup(skip_codes_skip, clear_step),
+        cmocka_unit_test_setup(signals_of_its_own, clear_step),
+        cmocka_unit_test_setup(what_was_signalled_has_no_evidence, clear_step),
+        cmocka_unit_test_setup(what_could_not_run_is_an_error, clear_step),
+        cmocka_unit_test_setup(leaks_are_flagged_and_fail_where_told, clear_step),
+        cmocka_unit_test_setup(a_skipped_command_that_leaks_stays_skipped, clear_step),
+        cmocka_unit_test_setup(what_cannot_be_killed_is_flagged, clear_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, free_reason);
+}
