@@ -354,23 +354,6 @@ static void what_is_just_ending_is_no_leak(void **state)
     }
 }
 
-static void a_kept_leak_lives_until_the_hand_closes(void **state)
-{
-    struct fixture *f = *state;
-    fixture_script(f, "setsid sh -c 'trap \"\" TERM; sleep 600' & exit 0");
-    f->request.on_leak = HAND_LEAK_KEEP;
-    fixture_start(f);
-    assert_int_equal(fixture_wait(f, HAND_DONE), HAND_DONE);
-    assert_true(f->event[HAND_DONE].leaked >= 1);
-    await_living(f->marker, 1);
-    fixture_start(f);
-    assert_int_equal(fixture_wait(f, HAND_DONE), HAND_REFUSED);
-    assert_int_equal(f->event[HAND_REFUSED].error, EBUSY);
-    await_living(f->marker, 1);
-    hand_close(&f->hand);
-    assert_int_equal(survivors_after(f->marker, 2000), 0);
-}
-
 static void a_deadline_waits_for_go(void **state)
 {
     struct fixture *f = *state;
@@ -469,32 +452,6 @@ static void at_the_deadline_it_is_one_or_the_other(void **state)
     }
 }
 
-static void orphans_are_reaped_while_it_runs(void **state)
-{
-    struct fixture *f = *state;
-    fixture_script(f, "for i in $(seq 30); do (setsid sh -c 'exit 0' &); done; echo made; "
-                      "read wait <&3 3<&- || sleep 600");
-    fixture_start(f);
-    fixture_await(f, "made");
-    pid_t hand = parent_of(f->event[HAND_STARTED].pid ? f->event[HAND_STARTED].pid : -1);
-    if (f->count[HAND_STARTED] == 0) {
-        fixture_wait(f, HAND_STARTED);
-        hand = parent_of(f->event[HAND_STARTED].pid);
-    }
-    char command[128], text[16] = "";
-    snprintf(command, sizeof command, "ps -o stat= --ppid %d | grep -c Z", (int)hand);
-    uint64_t end = clock_mono_ns() + 5 * NS_PER_S;
-    while (strcmp(text, "0\n") != 0 && clock_mono_ns() < end) {
-        FILE *ps = popen(command, "r");
-        assert_non_null(ps);
-        assert_non_null(fgets(text, sizeof text, ps));
-        pclose(ps);
-    }
-    assert_string_equal(text, "0\n");
-    hand_order(&f->hand, f->request.id, HAND_KILL, 0);
-    fixture_wait(f, HAND_DONE);
-}
-
 #define WITH(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -516,13 +473,11 @@ int main(void)
         WITH(orders_for_others_are_ignored),
         WITH(leaks_are_named_and_swept),
         WITH(what_is_just_ending_is_no_leak),
-        WITH(a_kept_leak_lives_until_the_hand_closes),
         WITH(a_deadline_waits_for_go),
         WITH(a_failure_waits_for_go),
         WITH(a_pause_stops_tree_and_clock),
         WITH(a_paused_command_can_be_stopped),
         WITH(at_the_deadline_it_is_one_or_the_other),
-        WITH(orphans_are_reaped_while_it_runs),
     };
     setenv("KEPT", "kept", 1);
     setenv("OURS", "old", 1);

@@ -172,6 +172,45 @@ static void storms_are_ended(void **state)
     rounds(*state, "storm", "100", HAND_STOP, ROUNDS);
 }
 
+static void a_kept_leak_lives_until_the_hand_closes(void **state)
+{
+    struct fixture *f = *state;
+    fixture_script(f, "setsid sh -c 'trap \"\" TERM; sleep 600' & exit 0");
+    f->request.on_leak = HAND_LEAK_KEEP;
+    fixture_start(f);
+    assert_int_equal(fixture_wait(f, HAND_DONE), HAND_DONE);
+    assert_true(f->event[HAND_DONE].leaked >= 1);
+    await_living(f->marker, 1);
+    fixture_start(f);
+    assert_int_equal(fixture_wait(f, HAND_DONE), HAND_REFUSED);
+    assert_int_equal(f->event[HAND_REFUSED].error, EBUSY);
+    await_living(f->marker, 1);
+    hand_close(&f->hand);
+    assert_int_equal(survivors_after(f->marker, 2000), 0);
+}
+
+static void orphans_are_reaped_while_it_runs(void **state)
+{
+    struct fixture *f = *state;
+    fixture_script(f, "for i in $(seq 30); do (setsid sh -c 'exit 0' &); done; echo made; "
+                      "exec sleep 600");
+    fixture_start(f);
+    fixture_await(f, "made");
+    pid_t hand = parent_of(started(f));
+    char command[128], text[16] = "";
+    snprintf(command, sizeof command, "ps -o stat= --ppid %d | grep -c Z", (int)hand);
+    uint64_t end = clock_mono_ns() + 5 * NS_PER_S;
+    while (strcmp(text, "0\n") != 0 && clock_mono_ns() < end) {
+        FILE *ps = popen(command, "r");
+        assert_non_null(ps);
+        assert_non_null(fgets(text, sizeof text, ps));
+        pclose(ps);
+    }
+    assert_string_equal(text, "0\n");
+    hand_order(&f->hand, f->request.id, HAND_KILL, 0);
+    fixture_wait(f, HAND_DONE);
+}
+
 static void a_closed_hand_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -423,6 +462,8 @@ int main(int argc, char **argv)
         WITH(daemons_go_after_a_stop),
         WITH(comets_are_caught),
         WITH(storms_are_ended),
+        WITH(a_kept_leak_lives_until_the_hand_closes),
+        WITH(orphans_are_reaped_while_it_runs),
         WITH(a_closed_hand_leaves_nothing),
         WITH(a_dead_hand_leaves_nothing),
         WITH(a_dead_keeper_shows_and_hands_go_on),
