@@ -101,7 +101,7 @@ static int set_workers(struct cli *cli, const char *text)
     int64_t number;
     const char *error;
     if (parse_integer(text, 1, 10000, &number, &error) < 0) {
-        msg(MSG_ERROR, "-j: expected %s, got '%s'", error, text);
+        msg(MSG_ERROR, "-j: %s, got '%s'", error, text);
         return 2;
     }
     cli->workers = (uint32_t)number;
@@ -191,6 +191,46 @@ static int take_plain(struct cli *cli, int option)
     return -1;
 }
 
+/* Which options a verb listens to; the rest would be dropped silently, so they are refused. */
+static const char *const heard[] = {
+    [VERB_RUN] = "cjnsqv", [VERB_LIST] = "cjsqv", [VERB_CHECK] = "cjsqv",
+    [VERB_REPORT] = "qv",  [VERB_REAP] = "qv",    [VERB_PLUGINS] = "qv",
+};
+static const int heard_long[][12] = {
+    [VERB_RUN] = {OPT_ONLY, OPT_FAIL_FAST, OPT_KEEP_GOING, OPT_RESUME, OPT_KEEP, OPT_OUTPUT,
+                  OPT_PROGRESS, OPT_COLOR, OPT_PLUGIN_PATH, OPT_STATE_DIR},
+    [VERB_LIST] = {OPT_ONLY, OPT_JSON, OPT_PLUGIN_PATH, OPT_STATE_DIR},
+    [VERB_CHECK] = {OPT_ONLY, OPT_PLUGIN_PATH, OPT_STATE_DIR},
+    [VERB_REPORT] = {OPT_TO, OPT_OUTPUT, OPT_COLOR, OPT_PROGRESS, OPT_PLUGIN_PATH, OPT_STATE_DIR},
+    [VERB_REAP] = {OPT_STATE_DIR},
+    [VERB_PLUGINS] = {OPT_JSON, OPT_PLUGIN_PATH, OPT_STATE_DIR},
+};
+
+static bool hears(enum verb verb, int option)
+{
+    if (option < OPT_ONLY)
+        return strchr(heard[verb], option) != NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(heard_long[verb]); i++) {
+        if (heard_long[verb][i] == option)
+            return true;
+    }
+    return false;
+}
+
+static int refuse_deaf(const struct cli *cli, const int *used, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (hears(cli->verb, used[i]))
+            continue;
+        const struct option *option = options;
+        while (option->val != used[i])
+            option++;
+        msg(MSG_ERROR, "--%s means nothing to '%s'", option->name, verbs[cli->verb]);
+        return 2;
+    }
+    return -1;
+}
+
 static int take(struct cli *cli, int option, const char *value)
 {
     switch (option) {
@@ -264,15 +304,19 @@ int cli_parse(struct cli *cli, int argc, char **argv)
     };
     /* getopt_long moves words about; what stood behind --resume is to be known before. */
     AUTO_FREE char **original = xmemdup(argv, (size_t)argc * sizeof *argv);
+    AUTO_FREE int *used = xcalloc((size_t)argc + 1, sizeof *used);
+    size_t n_used = 0, n_alloc = (size_t)argc + 1;
     int option;
     while ((option = getopt_long(argc, argv, "c:j:ns:qvVh", options, NULL)) != -1) {
+        ARRAY_GROW(used, n_used, n_alloc);
+        used[n_used++] = option;
         int status = take(cli, option, optarg);
         if (status >= 0)
             return status;
     }
     int at = cli->run.resume ? find_resume_word(cli, argc, original) : 0;
     take_words(cli, argc, argv, at ? original[at] : NULL);
-    return -1;
+    return refuse_deaf(cli, used, n_used);
 }
 
 void cli_free(struct cli *cli)

@@ -73,8 +73,8 @@ void beside_held(struct execution *execution)
         return;
     }
     set_failure_env(execution, &argv, outcome);
-    execution->on_failure =
-        side_start(execution->executor->hands, &argv, ON_FAILURE_NS, &hooks, execution);
+    execution->on_failure = side_start(execution->executor->hands, &argv, ON_FAILURE_NS,
+                                       execution->executor->launcher.mask, &hooks, execution);
     if (!execution->on_failure) {
         execution_notice(execution, "on_failure: %s", strerror(errno));
         attempt_go(execution->attempt);
@@ -111,8 +111,8 @@ static void on_ready_due(uv_timer_t *timer)
     AUTO_ARGV struct argv argv = ARGV_INIT;
     const char *error = NULL;
     if (launch_side(&execution->launch, execution->task->step->ready.text, &argv, &error) == 0)
-        execution->ready =
-            side_start(execution->executor->hands, &argv, READY_NS, &hooks, execution);
+        execution->ready = side_start(execution->executor->hands, &argv, READY_NS,
+                                      execution->executor->launcher.mask, &hooks, execution);
     /* Out of descriptors or processes: the next look may find some. */
     if (!execution->ready)
         uv_timer_start(&execution->ready_timer, on_ready_due, READY_MS, 0);
@@ -147,7 +147,7 @@ static bool leads_out(const char *pattern)
 }
 
 /* 0, or -1 with *error (the caller's). */
-static int find_artifacts(const struct execution *execution, struct strv *found, char **error)
+static int find_artifacts(struct execution *execution, struct strv *found, char **error)
 {
     const char *why = NULL;
     AUTO_STRBUF struct strbuf text = STRBUF_INIT;
@@ -159,11 +159,11 @@ static int find_artifacts(const struct execution *execution, struct strv *found,
         return -1;
     }
     for (size_t i = 0; i < patterns.n; i++) {
-        if (leads_out(patterns.v[i])) {
-            *error = xasprintf("%s leads out of the command's folder", patterns.v[i]);
-            return -1;
-        }
-        if (plan_glob(execution->launch.argv.cwd, patterns.v[i], found, error) < 0)
+        if (leads_out(patterns.v[i]))
+            execution_notice(execution,
+                             "artifacts: %s leads out of the command's folder and is left out",
+                             patterns.v[i]);
+        else if (plan_glob(execution->launch.argv.cwd, patterns.v[i], found, error) < 0)
             return -1;
     }
     return 0;
@@ -202,8 +202,8 @@ bool beside_artifacts(struct execution *execution)
     AUTO_ARGV struct argv argv = ARGV_INIT;
     if (folder) {
         copy_argv(execution, &found, folder, &argv);
-        execution->artifacts =
-            side_start(execution->executor->hands, &argv, ARTIFACTS_NS, &hooks, execution);
+        execution->artifacts = side_start(execution->executor->hands, &argv, ARTIFACTS_NS,
+                                          execution->executor->launcher.mask, &hooks, execution);
     }
     if (!execution->artifacts)
         execution_notice(execution, "artifacts could not be copied: %s", strerror(errno));

@@ -12,10 +12,9 @@
 
 #define LOG_PENDING_HIGH (1U << 20)
 #define LOG_PENDING_LOW  (1U << 18)
-#define SPAWN_TRIES      7 /* 50 ms, doubled each time: 3 s in all */
+#define SPAWN_TRIES      6 /* 50 ms, doubled each time up to 1.6 s */
 #define CONFIRM_NS       (5 * NS_PER_S)
 #define ON_FAILURE_NS    (60 * NS_PER_S)
-#define RUSHED_NS        (5 * NS_PER_S)
 
 void execution_notice(struct execution *execution, const char *format, ...)
 {
@@ -179,6 +178,8 @@ static int open_log(struct execution *execution, int stream)
 {
     struct exec_log *log = &execution->logs[stream - 1];
     const struct task *task = execution->task;
+    if (log->open)
+        return 0; /* from an earlier try */
     log->execution = execution;
     log->stream = stream;
     log->mask.mask = execution->executor->launcher.mask;
@@ -212,14 +213,23 @@ static void on_slow(uv_timer_t *timer)
     char took[24];
     if (!execution->attempt || execution->task->ready)
         return;
-    format_duration(took, sizeof took, clock_mono_ns() - execution->end.started_ns);
+    uint64_t paused = execution->executor->paused_ns - execution->paused_before_ns;
+    uint64_t ran = clock_mono_ns() - execution->end.started_ns - paused;
+    uint64_t slow = execution->task->step->slow_ns;
+    /* A pause does not make it slow; the timer has gone on all the same. */
+    if (ran + NS_PER_MS < slow) {
+        uv_timer_start(timer, on_slow, (slow - ran) / NS_PER_MS + 1, slow / NS_PER_MS);
+        return;
+    }
+    format_duration(took, sizeof took, ran);
     execution_notice(execution, "has been running for %s", took);
 }
 
 static void on_start_timeout(uv_timer_t *timer)
 {
     struct execution *execution = timer->data;
-    if (!execution->attempt || execution->end.started)
+    bool waited_for = !execution->end.started || execution->task->step->ready.text;
+    if (!execution->attempt || !waited_for || execution->task->ready)
         return;
     execution->start_timed_out = true;
     attempt_kill(execution->attempt);
@@ -233,8 +243,11 @@ static void on_started(void *data, const struct attempt_end *so_far)
     execution->result.started_ns = clock_wall_ns() - (clock_mono_ns() - so_far->started_ns);
     execution->paused_before_ns = executor->paused_ns;
     uint64_t slow_ms = execution->task->step->slow_ns / NS_PER_MS;
-    uv_timer_stop(&execution->timer);
-    if (slow_ms)
+    /* A service has started when it is ready. */
+    bool service = execution->task->step->ready.text && execution->task->step->start_timeout_ns;
+    if (!service)
+        uv_timer_stop(&execution->timer);
+    if (slow_ms && !service)
         uv_timer_start(&execution->timer, on_slow, slow_ms, slow_ms);
     executor->hooks.started(executor->data, execution);
     beside_watch_ready(execution);
@@ -252,21 +265,26 @@ static void on_held(void *data, const struct attempt_end *so_far)
     beside_held(execution);
 }
 
-static void spawn(struct execution *execution);
+static void begin_attempt(struct execution *execution);
 
-static void on_spawn_again(uv_timer_t *timer)
+static void on_try_again(uv_timer_t *timer)
 {
-    spawn(timer->data);
+    begin_attempt(timer->data);
 }
 
 /* No descriptors, processes or memory now: another command may end and give some back. */
 static bool try_later(struct execution *execution, int error)
 {
     bool passing = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
-    if (!passing || execution->stopped || ++execution->spawn_tries >= SPAWN_TRIES)
+    if (!passing || execution->stopped)
         return false;
-    uv_timer_start(&execution->timer, on_spawn_again, UINT64_C(50) << (execution->spawn_tries - 1),
-                   0);
+    hands_close_idle(execution->executor->hands);
+    /* While another one runs there is something to wait for. */
+    if (execution->spawn_tries < SPAWN_TRIES)
+        execution->spawn_tries++;
+    else if (!hands_busy(execution->executor->hands))
+        return false;
+    uv_timer_start(&execution->timer, on_try_again, UINT64_C(25) << execution->spawn_tries, 0);
     return true;
 }
 
@@ -340,6 +358,21 @@ static void spawn(struct execution *execution)
     }
 }
 
+static void begin_attempt(struct execution *execution)
+{
+    if (open_logs(execution) == 0) {
+        spawn(execution);
+        return;
+    }
+    int error = errno;
+    if (try_later(execution, error))
+        return;
+    AUTO_FREE char *why = xasprintf("its log cannot be opened: %s", strerror(error));
+    if (error == ENOSPC || error == EDQUOT || error == EROFS)
+        execution->executor->hooks.disk_failed(execution->executor->data, error);
+    give_up(execution, why);
+}
+
 static void init_timer(struct execution *execution, uv_timer_t *timer)
 {
     uv_timer_init(execution->executor->loop, timer);
@@ -370,15 +403,7 @@ void executor_start(struct executor *executor, struct task *task)
         give_up(execution, error);
         return;
     }
-    if (open_logs(execution) < 0) {
-        int saved = errno;
-        AUTO_FREE char *why = xasprintf("its log cannot be opened: %s", strerror(saved));
-        if (saved == ENOSPC || saved == EDQUOT || saved == EROFS)
-            executor->hooks.disk_failed(executor->data, saved);
-        give_up(execution, why);
-        return;
-    }
-    spawn(execution);
+    begin_attempt(execution);
 }
 
 void executor_stop(struct execution *execution, int signo)

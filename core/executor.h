@@ -13,10 +13,14 @@
 #include "rundir.h"
 #include "schedule.h"
 #include "side.h"
+#include "util.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+
+/* What a cleanup step has after a second signal. */
+#define RUSHED_NS (5 * NS_PER_S)
 
 /* One attempt of one task, from ACTION_START to schedule_finished(). */
 struct execution {
@@ -30,6 +34,7 @@ struct execution {
     struct attempt_end end;
     bool attempt_done;
     bool stopped; /* the run wanted its end */
+    bool rushed;  /* ran when a second signal came: has 5 s from then */
     bool start_timed_out;
     unsigned spawn_tries;
     uint64_t paused_before_ns;

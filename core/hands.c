@@ -109,6 +109,23 @@ void hands_let_go(struct hands *hands)
     }
 }
 
+void hands_close_idle(struct hands *hands)
+{
+    for (size_t i = hands->n; i-- > 0;) {
+        if (!hands->list[i]->busy && !hands->list[i]->aside)
+            dispose(hands->list[i]);
+    }
+}
+
+bool hands_busy(const struct hands *hands)
+{
+    for (size_t i = 0; i < hands->n; i++) {
+        if (hands->list[i]->busy)
+            return true;
+    }
+    return false;
+}
+
 void hands_order_all(struct hands *hands, enum hand_order order)
 {
     for (size_t i = 0; i < hands->n; i++) {

@@ -37,6 +37,10 @@ struct pooled *hands_take(struct hands *hands,
                           void (*event)(void *data, const struct hand_event *event), void *data);
 /* Its command is done. `aside`: it still holds something. */
 void hands_give(struct pooled *pooled, bool aside);
+/* Close the idle ones, to give their descriptors and processes back. */
+void hands_close_idle(struct hands *hands);
+/* Whether any works on a command. */
+bool hands_busy(const struct hands *hands);
 /* Close those that were put aside: what they hold is killed. */
 void hands_let_go(struct hands *hands);
 /* PAUSE or RESUME to all that are busy. */

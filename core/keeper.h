@@ -39,6 +39,9 @@ int keeper_start_with(struct keeper *keeper, unsigned flags);
 /* Close the control socket, wait until keeper and hands are gone (at most `timeout_ns`). Call after
  * all hands were freed. 0, or -1 when something is still there. */
 int keeper_finish(struct keeper *keeper, uint64_t timeout_ns);
+/* After it: whatever has come to the runner because keeper and hands were killed is killed, too, a
+ * keeper that somebody stopped as well. How many processes that were. Bounded: 2 s. */
+unsigned keeper_end_strays(void);
 
 /* What a dead run left (named in its journal): SIGKILL all in the cgroup folder, remove it. 0, also
  * when it is gone already, or -1 with errno (EINVAL: no folder that a keeper made). Waits up to 1

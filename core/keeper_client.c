@@ -6,12 +6,14 @@
 #include "hand.h"
 #include "keeper.h"
 #include "marker.h"
+#include "proctree.h"
 #include "util.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -164,6 +166,25 @@ static int send_socket(int control, int sock)
             return -1;
     }
     return -1;
+}
+
+unsigned keeper_end_strays(void)
+{
+    struct proctree tree;
+    struct pid_list pids = {0};
+    unsigned killed = 0;
+    uint64_t limit = clock_mono_ns() + 2 * NS_PER_S;
+    if (proctree_open(&tree) < 0)
+        return 0;
+    do {
+        pid_list_clear(&pids);
+        proctree_children(&tree, &pids);
+        for (size_t i = 0; i < pids.n; i++)
+            killed += kill(pids.v[i], SIGKILL) == 0 && waitpid(pids.v[i], NULL, 0) == pids.v[i];
+    } while (pids.n > 0 && clock_mono_ns() < limit);
+    pid_list_free(&pids);
+    proctree_close(&tree);
+    return killed;
 }
 
 int hand_open(struct keeper *keeper, struct hand *hand)

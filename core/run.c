@@ -104,7 +104,9 @@ static void on_disk_failed(void *data, int error)
         return;
     run->no_verdict = true;
     run_emit_notice(run, "a log cannot be written: %s; nothing new is started", strerror(error));
-    schedule_halt(run->current, "a log could not be written");
+    /* Cleanup steps run with or without logs: one of them may be what makes room. */
+    if (run->phase == PHASE_STEPS)
+        schedule_halt(run->current, "a log could not be written");
 }
 
 /* --- what the schedule wants --- */
@@ -252,8 +254,9 @@ static void on_keeper(uv_poll_t *poll, int status, int events)
     if (run->phase == PHASE_END)
         return;
     run->no_verdict = true;
-    run_emit_notice(run, "the keeper has died: no command can be started any more");
-    run_cancel(run, "the keeper has died");
+    run_emit_notice(run, "the keeper has died: nothing new can be held, only idle hands work on");
+    if (run->phase == PHASE_STEPS)
+        run_cancel(run, "the keeper has died");
     run_pump(run);
 }
 
@@ -302,13 +305,13 @@ static int start_executor(struct run *run)
 
 static void begin(struct run *run)
 {
+    begin_schedule(run, false);
     run_emit_started(run);
     if (run->keeper->cgroup[0])
         (void)journal_intent(&run->journal, "cgroup", run->keeper->cgroup);
     for (size_t i = 0; i < run->plan->notices.n; i++)
         run_emit_notice(run, "%s", run->plan->notices.v[i]);
     rundir_prune(&run->dir, run->plan->keep_runs, run->resume ? run->resume->run : NULL);
-    begin_schedule(run, false);
 }
 
 static void tell_kept(struct run *run)
@@ -333,9 +336,9 @@ static int conclude(struct run *run)
     if (run->signo)
         status = 128 + run->signo;
     tell_kept(run);
+    run->said = status;
     run_emit_finished(run, status);
-    bool unwritten = journal_close(&run->journal) < 0;
-    if ((events_finish(&run->events) < 0 || unwritten) && (status == 0 || status == 4))
+    if (events_finish(&run->events) < 0 && (status == 0 || status == 4))
         status = 3;
     return status;
 }
@@ -353,6 +356,18 @@ static void close_handles(struct run *run)
     uv_run(&run->loop, UV_RUN_DEFAULT);
 }
 
+/* run_finished was written before the reporters had shown it: where one of them failed, a last
+ * record says what came of that. */
+static int close_journal(struct run *run, int status)
+{
+    AUTO_FREE char *text = xasprintf("a reporter could not write: the exit status is %d", status);
+    if (run->said != status)
+        run_emit_last_record(run, text);
+    if (journal_close(&run->journal) < 0 && (status == 0 || status == 4))
+        status = 3;
+    return status;
+}
+
 static int loop_and_conclude(struct run *run)
 {
     run_watch_signals(run);
@@ -367,6 +382,7 @@ static int loop_and_conclude(struct run *run)
     int unseen = screen_free(run->screen, SCREEN_STALL_NS, run_signals_while_waiting(run));
     if (unseen && unseen != EPIPE && (status == 0 || status == 4))
         status = 3;
+    status = close_journal(run, status);
     console_free(run->console);
     close_handles(run);
     return status;
@@ -410,6 +426,9 @@ int run_plan(struct plan *plan, struct keeper *keeper, const struct run_options 
     }
     if (keeper_finish(keeper, KEEPER_END_NS) < 0)
         msg(MSG_WARNING, "some process of a command could not be ended");
+    unsigned strays = keeper_end_strays();
+    if (strays > 0)
+        msg(MSG_DEBUG, "%u processes without keeper or hand were ended", strays);
     release(run);
     uv_loop_close(&run->loop);
     free(run);

@@ -23,7 +23,8 @@ static void journal_failed(struct run *run)
         return;
     run->no_verdict = true;
     msg(MSG_ERROR, "the journal cannot be written: %s", strerror(run->journal.error));
-    schedule_halt(run->steps, "the journal cannot be written");
+    if (run->phase == PHASE_STEPS)
+        schedule_halt(run->current, "the journal cannot be written");
 }
 
 /* The record comes before the report. */
@@ -190,4 +191,11 @@ bool run_check_journal(struct run *run)
         return false;
     return ledger_equal(&replayed.run, &run->ledger.run) &&
            ledger_equal(&replayed.cleanup, &run->ledger.cleanup);
+}
+
+void run_emit_last_record(struct run *run, const char *text)
+{
+    struct ciplug_event event = new_event(run, CIPLUG_RUN_NOTICE);
+    event.text = text;
+    (void)journal_event(&run->journal, &event, NULL);
 }

@@ -48,6 +48,7 @@ struct run {
     unsigned n_signals;
     bool stop_waiting; /* signals came while it ended: nobody waits for the screen */
     bool no_verdict;
+    int said; /* exit status as run_finished has it */
     bool timed_out;
     bool kept;           /* --keep, and something failed: surroundings stay */
     char *reason;        /* why the run ended early */
@@ -75,6 +76,8 @@ void run_emit_dropped(struct run *run, struct task *task, int outcome, const cha
 void run_emit_notice(struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void run_emit_finished(struct run *run, int exit_status);
+/* A notice for the journal only: the reporters have finished. */
+void run_emit_last_record(struct run *run, const char *text);
 /* Fold the journal as it was written and compare it with the live numbers. */
 bool run_check_journal(struct run *run);
 

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RUSHED_CLEANUP_MS 5000
-
 static const int watched[RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1};
 
 static void kill_one(void *data, struct task *task)
@@ -18,10 +16,27 @@ static void kill_one(void *data, struct task *task)
         executor_kill(task->execution);
 }
 
+static void rush_one(void *data, struct task *task)
+{
+    (void)data;
+    struct execution *execution = task->execution;
+    if (execution)
+        execution->rushed = true;
+}
+
+static void kill_rushed(void *data, struct task *task)
+{
+    struct execution *execution = task->execution;
+    if (execution && execution->rushed)
+        kill_one(data, task);
+}
+
+/* What was running at the second signal has had its 5 s; what came later has its own limit. */
 static void on_rush(uv_timer_t *timer)
 {
     struct run *run = timer->data;
-    schedule_each_running(run->current, kill_one, NULL);
+    schedule_each_running(run->current, kill_rushed, NULL);
+    run_kill_asked(run);
 }
 
 /* Of each signal that asks for the end: soft stop; at once; now. */
@@ -53,7 +68,8 @@ static void on_end_signal(struct run *run, int signo)
     if (run->phase == PHASE_STEPS)
         schedule_each_running(run->current, kill_one, NULL);
     else
-        uv_timer_start(&run->rush, on_rush, RUSHED_CLEANUP_MS, 0);
+        schedule_each_running(run->current, rush_one, NULL);
+    uv_timer_start(&run->rush, on_rush, RUSHED_NS / NS_PER_MS, 0);
 }
 
 /* Everything stands still until somebody sends SIGCONT: the trees, their deadlines, our own clock.

@@ -91,6 +91,8 @@ static void find_commands(struct run *run, struct step *step)
         schedule_opened(run->current, step, OPENED_ERROR, error);
         return;
     }
+    for (size_t i = 0; step->n_units == 0 && i < step->globs.n; i++)
+        run_emit_notice(run, "no item of step %s matches '%s'", step->name, step->globs.v[i]);
     if (run->resume && !step->cleanup)
         carry_units(run, step);
     schedule_opened(run->current, step, OPENED_RUN, NULL);
@@ -123,7 +125,9 @@ static void ask_if(struct run *run, struct step *step)
     asked->next = run->asked;
     run->asked = asked;
     uint64_t limit = step->timeout_ns ? step->timeout_ns : IF_TIMEOUT_NS;
-    asked->side = side_start(&run->hands, &argv, limit, &hooks, asked);
+    if (run->executor.rushed)
+        limit = RUSHED_NS;
+    asked->side = side_start(&run->hands, &argv, limit, run->mask, &hooks, asked);
     if (asked->side)
         return;
     AUTO_FREE char *reason = xasprintf("if: could not be started: %s", strerror(errno));

@@ -174,6 +174,7 @@ void schedule_finished(struct schedule *schedule, struct task *task, uint64_t no
         ending->retry_ns = retry_delay(schedule, task);
         task->not_before_ns = ending->retry_ns ? now_ns + ending->retry_ns : 0;
         task->avoid = task->pinned ? 0 : task->slot;
+        task->failed_as = ending->outcome;
         task->state = TASK_PENDING;
         pending_push(p, task);
     } else {

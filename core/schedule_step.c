@@ -71,7 +71,11 @@ static void drop_rest(struct schedule *schedule, struct progress *p, int outcome
     while (p->n_pending) {
         struct task *task = p->pending[p->first_pending];
         pending_remove(p, p->first_pending);
-        schedule_drop(schedule, p, task, outcome, reason);
+        /* It failed, and that its retry never came does not undo it. */
+        if (task->failed_as)
+            schedule_drop(schedule, p, task, task->failed_as, "failed, and its retry was not started");
+        else
+            schedule_drop(schedule, p, task, outcome, reason);
     }
     if (p->taken_rest < p->n_rest) {
         struct task *task =

@@ -14,6 +14,7 @@ struct side {
     void *data;
     struct strbuf line; /* the last one that is not empty, or what there is of it */
     bool complete;      /* its newline was seen */
+    struct mask_stream mask;
 };
 
 static void note_last_line(struct side *side, const char *bytes, size_t length)
@@ -42,7 +43,10 @@ static void on_bytes(void *data, int stream, const void *bytes, size_t length)
 {
     struct side *side = data;
     (void)stream;
-    note_last_line(side, bytes, length);
+    /* Masked before it is cut to a line: half a secret is not known as one any more. */
+    AUTO_STRBUF struct strbuf clear = STRBUF_INIT;
+    mask_feed(&side->mask, bytes, length, &clear);
+    note_last_line(side, strbuf_text(&clear), clear.len);
     if (side->hooks.bytes)
         side->hooks.bytes(side->data, bytes, length);
 }
@@ -53,6 +57,9 @@ static void on_done(void *data, const struct attempt_end *end)
     AUTO_STRBUF struct strbuf what = STRBUF_INIT;
     int outcome = classify_end(end, &what);
     int status = -1;
+    AUTO_STRBUF struct strbuf rest = STRBUF_INIT;
+    mask_end(&side->mask, &rest);
+    note_last_line(side, strbuf_text(&rest), rest.len);
     if (outcome == CIPLUG_PASSED || outcome == CIPLUG_FAILED)
         status = end->status;
     if (side->line.len)
@@ -63,11 +70,12 @@ static void on_done(void *data, const struct attempt_end *end)
 }
 
 struct side *side_start(struct hands *hands, const struct argv *argv, uint64_t timeout_ns,
-                        const struct side_hooks *hooks, void *data)
+                        const struct mask *mask, const struct side_hooks *hooks, void *data)
 {
     static const struct attempt_hooks attempt_hooks = {
         .started = on_started, .bytes = on_bytes, .done = on_done};
     struct side *side = xcalloc(1, sizeof *side);
+    side->mask.mask = mask;
     side->hooks = *hooks;
     side->data = data;
     struct attempt_request request = {

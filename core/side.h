@@ -7,6 +7,7 @@
 #define CIPLUG_CORE_SIDE_H
 
 #include "attempt.h"
+#include "mask.h"
 
 struct side;
 
@@ -18,9 +19,10 @@ struct side_hooks {
     void (*done)(void *data, int status, const char *what);
 };
 
-/* NULL with errno; no hook is called then. */
+/* NULL with errno; no hook is called then. `mask` (borrowed, may be NULL) is for the line that
+ * done() gets; bytes() gets them as they are. */
 struct side *side_start(struct hands *hands, const struct argv *argv, uint64_t timeout_ns,
-                        const struct side_hooks *hooks, void *data);
+                        const struct mask *mask, const struct side_hooks *hooks, void *data);
 /* SIGKILL it; done() still comes. */
 void side_kill(struct side *side);
 
