@@ -180,7 +180,10 @@ unsigned keeper_end_strays(void)
         pid_list_clear(&pids);
         proctree_children(&tree, &pids);
         for (size_t i = 0; i < pids.n; i++)
-            killed += kill(pids.v[i], SIGKILL) == 0 && waitpid(pids.v[i], NULL, 0) == pids.v[i];
+            killed +=
+                kill(pids.v[i], SIGKILL) == 0 && waitpid(pids.v[i], NULL, WNOHANG) == pids.v[i];
+        if (pids.n > 0)
+            (void)poll(NULL, 0, 1);
     } while (pids.n > 0 && clock_mono_ns() < limit);
     pid_list_free(&pids);
     proctree_close(&tree);

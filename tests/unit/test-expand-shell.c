@@ -243,8 +243,8 @@ static void what_the_check_lets_pass_is_safe(void **state)
         "(",     ";",      "|",    "&",     "$'",      "$",    "$X",  "for i in ", "for i do ",
         "do ",   "done\n", "if ",  "then ", "fi;",     "{ ",   "}; ", "<<<",       "f() ",
         "a=(",   "<(",     "((",   "=",     "{number}"};
-    static const char *const values[] = {"x'\"`;touch pwned;$(touch pwned)`touch pwned`\ntouch "
-                                         "pwned\nE\ntouch pwned\n}) )) touch pwned;;\n",
+    static const char *const values[] = {("x'\"`;touch pwned;$(touch pwned)`touch pwned`\ntouch "
+                                          "pwned\nE\ntouch pwned\n}) )) touch pwned;;\n"),
                                          "'\ntouch pwned\n\"\ntouch pwned\n'",
                                          "\nE\ntouch pwned\n",
                                          "\"$(touch pwned)\"`touch pwned`",
