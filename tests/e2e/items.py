@@ -219,6 +219,12 @@ class Nothing(Case):
         self.assertEqual(ended.status, 4, ended.all)
         self.assertIn("alpha", ended.err)
 
+    def test_so_does_one_on_items_that_come_from_a_step(self):
+        ended = self.ci("[step list]\ncommand = printf 'alpha\\nbeta\\n'\n"
+                        "[step s]\nitems_from = list\ncommand = echo {item}\n", "s:gam*")
+        self.assertEqual(ended.status, 4, ended.all)
+        self.assertIn("'gam*'", ended.all)
+
 
 if __name__ == "__main__":
     main()

@@ -150,7 +150,7 @@ class Stopping(Case):
             command = exit 3
             [step free]
             needs =
-            command = until grep -q command_finished .ciplug/latest/journal.jsonl; do sleep 0.02; done
+            command = until grep -q "[c]ommand_finished" .ciplug/latest/journal.jsonl; do sleep 0.02; done
             [step then]
             needs = free
             command = true
@@ -267,6 +267,16 @@ class Simple(Case):
         ended = self.verb("--wrokers", "3")
         self.assertEqual(ended.status, 2)
         self.assertIn("--wrokers", ended.err)
+
+    def test_an_option_that_the_verb_does_not_listen_to(self):
+        self.write("ci.ini", "[step a]\ncommand = touch ran\n")
+        for verb, option in (("run", "--to=console"), ("list", "--keep"), ("report", "--dry-run")):
+            ended = self.verb(verb, option)
+            self.assertEqual(ended.status, 2, (verb, ended.all))
+            self.assertIn(option.partition("=")[0], ended.err)
+            self.assertIn(verb, ended.err)
+        self.assertEqual(self.verb("--to", "console").status, 2, "no verb is run")
+        self.assertEqual([path.name for path in self.dir.iterdir()], ["ci.ini"], "nothing was started")
 
     def test_missing_config(self):
         ended = self.verb()

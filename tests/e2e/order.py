@@ -144,6 +144,18 @@ class Services(Case):
         self.assertEqual(self.outcomes("db"), ["timeout"])
         self.assertEqual(self.outcomes("use"), ["skipped"])
 
+    def test_never_ready_is_bounded_by_start_timeout(self):
+        ended = self.ci("[step db]\nstart_timeout = 1s\ngrace = 1s\nready = false\ncommand = exec sleep 600\n"
+                        "[step use]\nneeds = db\ncommand = true\n[cleanup c]\ncommand = touch cleaned\n")
+        self.assertEqual(ended.status, 1, ended.all)
+        self.assertEqual((self.outcomes("db"), self.outcomes("use")), (["timeout"], ["skipped"]))
+        self.assertTrue((self.dir / "cleaned").exists())
+
+    def test_start_timeout_does_not_end_one_that_is_ready(self):
+        self.passes("[step db]\nstart_timeout = 1s\nready = true\ncommand = exec sleep 600\n"
+                    "[step use]\nneeds = db\ncommand = sleep 1.5\n")
+        self.assertEqual(self.outcomes("use"), ["passed"])
+
 
 class Cleanups(Case):
     def test_in_file_order_one_after_another_whatever_failed(self):

@@ -60,6 +60,15 @@ class Signals(Case):
         self.assertEqual(running.wait().status, 143)
         self.assertEqual(self.outcomes("c"), ["passed"])
 
+    def test_a_failure_stays_one_though_its_retry_never_came(self):
+        running = self.start("[step s]\nretries = 1\nretry_delay = 60s\ncommand = exit 5\n[cleanup c]\ncommand = touch cleaned\n")
+        wait_for(lambda: self.runs() and self.run_of().finished("s"), "the first attempt")
+        running.send(signal.SIGINT)
+        self.assertEqual(running.wait().status, 130)
+        self.assertEqual([r["outcome"] for r in self.run_of().finished("s") if r.get("final", True)], ["failed"])
+        self.assert_ledger(failed=1)
+        self.assertTrue((self.dir / "cleaned").exists())
+
 
 class Pause(Case):
     def test_stop_and_continue_stop_commands_and_timers(self):
@@ -85,6 +94,18 @@ class Pause(Case):
         ended = running.wait()
         self.assertEqual(ended.status, 0, ended.all)
         self.assertEqual(self.outcomes("s"), ["passed"])
+
+    def test_a_pause_does_not_make_it_slow(self):
+        running = self.start("[step s]\nslow = 4s\ncommand = : > up; until [ -e go ]; do sleep 0.02; done\n")
+        self.wait_file("up")
+        running.send(signal.SIGTSTP)
+        wait_for(lambda: procs.stat(running.pid)[0] == "T", "ciplug to stop")
+        time.sleep(4.2)  # longer than slow: that is what is tested
+        self.write("go", "")
+        running.send(signal.SIGCONT)
+        ended = running.wait()
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertNotIn("has been running for", ended.all)
 
 
 class Usr1(Case):

@@ -116,6 +116,14 @@ class Streams(Case):
             self.assertIn(f"report-{item}", found)
             self.assertFalse(any(name.endswith(".log") for name in found))
 
+    def test_a_pattern_that_leads_out_spoils_no_other(self):
+        self.write("outside", "")
+        ended = self.passes("[step s]\ncwd = in\nartifacts = one.txt ../outside two.txt\ncommand = touch one.txt two.txt\n"
+                            "[step make]\nneeds =\ncommand = mkdir in\n".replace("[step s]\n", "[step s]\nneeds = make\n"))
+        found = sorted(path.name for path in (self.run_of().folder / "artifacts").rglob("*") if path.is_file())
+        self.assertEqual(found, ["one.txt", "two.txt"])
+        self.assertIn("../outside leads out", ended.all)
+
     def test_step_output_wins(self):
         out = self.passes("[step a]\noutput = none\ncommand = echo hid-$((1 + 1))\n"
                           "[step b]\ncommand = echo shown-$((1 + 1))\n").out
@@ -145,6 +153,39 @@ class Mask(Case):
                 self.assertNotIn(b"abc-def-ghi", path.read_bytes(), path)
         self.assertNotIn("abc-def-ghi", ended.all)
         self.assertIn("token is ***.", ended.out)
+
+    SECRET = "Qx7-Zk2_Wm9-Vb4_Jh6"
+
+    def assert_nothing_of(self, secret, ended):
+        """No piece of four bytes either."""
+        pieces = [secret[at:at + 4].encode() for at in range(len(secret) - 3)]
+        shown = {path: path.read_bytes() for path in self.run_of().folder.rglob("*") if path.is_file()}
+        shown.update(out=ended.raw_out, err=ended.raw_err)
+        for place, data in shown.items():
+            self.assertEqual([piece for piece in pieces if piece in data], [], place)
+
+    def said_beside(self, ini, secret):
+        """Last lines that are cut after 200 bytes, with the secret at every place around that."""
+        return self.ci("[ciplug]\nmask = SEC\n" + "".join(
+            f"[step s{pad}]\nneeds =\n" + ini.replace("SAY", f"printf '%0{pad}d%s\\n' 0 \"$SEC\"")
+            for pad in range(183, 201, 3)), "--keep-going", env={"SEC": secret})
+
+    def test_no_half_of_one_in_what_if_said(self):
+        ended = self.said_beside("if = SAY; exit 7\ncommand = true\n", self.SECRET)
+        self.assertIn("000***", (self.run_of().folder / "journal.jsonl").read_text())
+        self.assert_nothing_of(self.SECRET, ended)
+
+    def test_no_half_of_one_in_what_on_failure_said(self):
+        ended = self.said_beside("on_failure = SAY; exit 7\ncommand = false\n", self.SECRET)
+        self.assertIn("000***", ended.all)
+        self.assert_nothing_of(self.SECRET, ended)
+
+    def test_no_line_of_one_with_many_lines(self):
+        secret = "Qx7-Zk2_Wm9\nVb4_Jh6-Rt3\nLp8+Cy5"
+        for ini in ("if = SAY; exit 7\ncommand = true\n", "on_failure = SAY; exit 7\ncommand = false\n"):
+            ended = self.said_beside(ini, secret)
+            self.assertIn("***", (self.run_of().folder / "journal.jsonl").read_text())
+            self.assert_nothing_of(secret, ended)
 
     def test_too_short_a_value_is_refused(self):
         ended = self.start(self.INI, env={"TOKEN": "short"}).wait()

@@ -27,6 +27,13 @@ class Rude(Case):
                 "    (trap 'sleep 0.5; touch tidied; exit 0' TERM; while :; do sleep 0.05; done) &\n    wait\n")
         self.assertTrue((self.dir / "tidied").exists())
 
+    def test_nor_for_the_child_of_a_shell_that_died_of_the_signal(self):
+        """`sh -c 'child; ...'`: the shell has no handler and is gone at once."""
+        self.write("child", "trap 'sleep 0.5; touch tidied; exit 0' TERM; : > up; while :; do sleep 0.05; done\n")
+        self.ci("[step s]\ntimeout = 2s\ngrace = 20s\ncommand = sh -c 'sh child; true'; true\n")
+        self.assertEqual(self.outcomes("s"), ["timeout"])
+        self.assertTrue((self.dir / "up").exists() and (self.dir / "tidied").exists())
+
 
 if __name__ == "__main__":
     main()

@@ -33,6 +33,15 @@ class Closed(Case):
             self.assertEqual(self.start("[step s]\ncommand = true\n", stdout=full).wait().status, 3)
         self.assert_ledger(passed=1)
 
+    def test_the_journal_ends_with_what_came_of_a_full_screen(self):
+        with open("/dev/full", "wb") as full:
+            self.assertEqual(self.start("[step s]\ncommand = echo said\n", stdout=full).wait().status, 3)
+        records = self.run_of().records()
+        last = records[-1]
+        said = last["exit_status"] if last["event"] == "run_finished" else int(last["text"].rpartition(" ")[2])
+        self.assertEqual(said, 3, last)
+        self.assertEqual([record["seq"] for record in records], list(range(1, len(records) + 1)))
+
     def test_commands_have_the_default_sigpipe(self):
         self.passes("[step s]\ncommand = yes | head -n 1\n")
         self.assertEqual(self.run_of().text("s"), "y\n")

@@ -38,6 +38,15 @@ class Limits(Case):
             self.assertEqual(record["exit_code"], number % 3)
             self.assertEqual(run.text("s", number), f"said {number}\n")
 
+    def test_commands_wait_for_descriptors(self):
+        """32 are too few for eight at once, not for forty one after the other."""
+        ended = self.start("[step s]\ncount = 40\nworkers = 8\ncommand = echo said {number}\n[cleanup c]\ncommand = touch cleaned\n",
+                           "-j", 8, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))).wait()
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assert_ledger(passed=40)
+        self.assertEqual([self.run_of().text("s", n) for n in range(1, 41)], [f"said {n}\n" for n in range(1, 41)])
+        self.assertTrue((self.dir / "cleaned").exists())
+
     def test_commands_get_the_callers_soft_limit_back(self):
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         soft = 200
