@@ -118,8 +118,8 @@ class Streams(Case):
 
     def test_a_pattern_that_leads_out_spoils_no_other(self):
         self.write("outside", "")
-        ended = self.passes("[step s]\ncwd = in\nartifacts = one.txt ../outside two.txt\ncommand = touch one.txt two.txt\n"
-                            "[step make]\nneeds =\ncommand = mkdir in\n".replace("[step s]\n", "[step s]\nneeds = make\n"))
+        ended = self.passes("[step make]\ncommand = mkdir in\n[step s]\ncwd = in\nartifacts = one.txt ../outside two.txt\n"
+                            "command = touch one.txt two.txt\n")
         found = sorted(path.name for path in (self.run_of().folder / "artifacts").rglob("*") if path.is_file())
         self.assertEqual(found, ["one.txt", "two.txt"])
         self.assertIn("../outside leads out", ended.all)
@@ -172,20 +172,20 @@ class Mask(Case):
 
     def test_no_half_of_one_in_what_if_said(self):
         ended = self.said_beside("if = SAY; exit 7\ncommand = true\n", self.SECRET)
-        self.assertIn("000***", (self.run_of().folder / "journal.jsonl").read_text())
         self.assert_nothing_of(self.SECRET, ended)
+        self.assertIn("000***", (self.run_of().folder / "journal.jsonl").read_text())
 
     def test_no_half_of_one_in_what_on_failure_said(self):
         ended = self.said_beside("on_failure = SAY; exit 7\ncommand = false\n", self.SECRET)
-        self.assertIn("000***", ended.all)
         self.assert_nothing_of(self.SECRET, ended)
+        self.assertIn("000***", ended.all)
 
     def test_no_line_of_one_with_many_lines(self):
         secret = "Qx7-Zk2_Wm9\nVb4_Jh6-Rt3\nLp8+Cy5"
         for ini in ("if = SAY; exit 7\ncommand = true\n", "on_failure = SAY; exit 7\ncommand = false\n"):
             ended = self.said_beside(ini, secret)
-            self.assertIn("***", (self.run_of().folder / "journal.jsonl").read_text())
             self.assert_nothing_of(secret, ended)
+            self.assertIn("***", (self.run_of().folder / "journal.jsonl").read_text())
 
     def test_too_short_a_value_is_refused(self):
         ended = self.start(self.INI, env={"TOKEN": "short"}).wait()
