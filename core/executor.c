@@ -3,18 +3,23 @@
 #include "classify.h"
 #include "util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define LOG_PENDING_HIGH (1U << 20)
 #define LOG_PENDING_LOW  (1U << 18)
-#define SPAWN_TRIES      6 /* 50 ms, doubled each time up to 1.6 s */
-#define CONFIRM_NS       (5 * NS_PER_S)
-#define ON_FAILURE_NS    (60 * NS_PER_S)
+/* A command holds two logs, two pipes and a hand; starting one needs as many again for a moment. */
+#define DESCRIPTORS_EACH  5
+#define DESCRIPTORS_SPARE 11
+#define SPAWN_TRIES       6 /* 50 ms, doubled each time up to 1.6 s */
+#define CONFIRM_NS        (5 * NS_PER_S)
+#define ON_FAILURE_NS     (60 * NS_PER_S)
 
 void execution_notice(struct execution *execution, const char *format, ...)
 {
@@ -78,6 +83,7 @@ static void finish(struct execution *execution)
     execution->result.bytes_out = execution->logs[0].bytes;
     execution->result.bytes_err = execution->logs[1].bytes;
     execution->task->execution = NULL;
+    execution->executor->active -= execution->counted;
     execution->executor->hooks.finished(execution->executor->data, execution);
     uv_close((uv_handle_t *)&execution->timer, on_handle_closed);
     uv_close((uv_handle_t *)&execution->ready_timer, on_handle_closed);
@@ -280,7 +286,8 @@ static bool try_later(struct execution *execution, int error)
         return false;
     hands_close_idle(execution->executor->hands);
     /* While another one runs there is something to wait for. */
-    if (execution->spawn_tries < SPAWN_TRIES)
+    unsigned tries = error == EMFILE && execution->executor->active <= 1 ? 2 : SPAWN_TRIES;
+    if (execution->spawn_tries < tries)
         execution->spawn_tries++;
     else if (!hands_busy(execution->executor->hands))
         return false;
@@ -358,8 +365,24 @@ static void spawn(struct execution *execution)
     }
 }
 
+/* Wait without holding anything until another command has given its descriptors back: half opened
+ * ones would block each other. */
+static bool admitted(struct execution *execution)
+{
+    struct executor *executor = execution->executor;
+    if (!execution->counted && executor->active >= executor->most) {
+        uv_timer_start(&execution->timer, on_try_again, 20, 0);
+        return false;
+    }
+    executor->active += !execution->counted;
+    execution->counted = true;
+    return true;
+}
+
 static void begin_attempt(struct execution *execution)
 {
+    if (!admitted(execution))
+        return;
     if (open_logs(execution) == 0) {
         spawn(execution);
         return;
@@ -378,6 +401,28 @@ static void init_timer(struct execution *execution, uv_timer_t *timer)
     uv_timer_init(execution->executor->loop, timer);
     timer->data = execution;
     execution->handles++;
+}
+
+static size_t open_descriptors(void)
+{
+    size_t n = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    while (dir && readdir(dir))
+        n++;
+    if (dir)
+        closedir(dir);
+    return n ? n - 2 : 0;
+}
+
+void executor_limit(struct executor *executor)
+{
+    struct rlimit limit;
+    executor->most = SIZE_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    size_t used = open_descriptors() + DESCRIPTORS_SPARE;
+    size_t left = limit.rlim_cur > used ? (size_t)limit.rlim_cur - used : 0;
+    executor->most = 1 + left / DESCRIPTORS_EACH;
 }
 
 void executor_start(struct executor *executor, struct task *task)

@@ -36,6 +36,7 @@ struct execution {
     bool stopped; /* the run wanted its end */
     bool rushed;  /* ran when a second signal came: has 5 s from then */
     bool start_timed_out;
+    bool counted; /* in executor->active */
     unsigned spawn_tries;
     uint64_t paused_before_ns;
     struct exec_log {
@@ -77,10 +78,14 @@ struct executor {
     const struct rundir *dir;
     struct executor_hooks hooks;
     void *data;
+    size_t active;      /* commands that hold descriptors */
+    size_t most;        /* so many may, by the limit of descriptors */
     uint64_t paused_ns; /* how long the run stood still so far */
     bool rushed;        /* after a second signal: what starts now has 5 s in all and no grace */
 };
 
+/* How many commands may run at once by the limit of open files; call when all else is open. */
+void executor_limit(struct executor *executor);
 /* Never fails: what cannot be started is finished with outcome error, maybe before this returns. */
 void executor_start(struct executor *executor, struct task *task);
 void executor_stop(struct execution *execution, int signo);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The sweep over /proc for processes that carry a marker in their environment: it finds what no
- * parent leads to, as processes in a container of a daemon on this machine. It costs milliseconds and
- * misses what cleared its environment, so it comes last and only after signals.
+ * parent leads to, as processes in a container of a daemon on this machine. It costs milliseconds
+ * and misses what cleared its environment, so it comes last and only after signals.
  */
 #ifndef CIPLUG_CORE_MARKER_H
 #define CIPLUG_CORE_MARKER_H

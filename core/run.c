@@ -29,7 +29,7 @@ void run_cancel(struct run *run, const char *reason)
     if (!run->reason)
         run->reason = xstrdup(reason);
     schedule_cancel(run->current, reason);
-    run_kill_asked(run);
+    run_kill_asked(run, false);
 }
 
 /* --- what the executor tells --- */
@@ -372,6 +372,7 @@ static int loop_and_conclude(struct run *run)
 {
     run_watch_signals(run);
     start_timers(run);
+    executor_limit(&run->executor);
     begin(run);
     run_pump(run);
     if (run->phase != PHASE_END)

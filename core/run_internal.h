@@ -88,8 +88,10 @@ void run_add_reporters(struct run *run);
 
 /* run_step.c */
 void run_open_step(struct run *run, struct step *step);
-/* Kill what was asked for `if`: the run is cancelled. */
-void run_kill_asked(struct run *run);
+/* A second signal has come: mark the `if` commands that run. */
+void run_rush_asked(struct run *run);
+/* Kill the `if` commands that run, all or those that were marked. */
+void run_kill_asked(struct run *run, bool rushed_only);
 
 /* run_signals.c */
 void run_watch_signals(struct run *run);

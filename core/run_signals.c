@@ -36,7 +36,7 @@ static void on_rush(uv_timer_t *timer)
 {
     struct run *run = timer->data;
     schedule_each_running(run->current, kill_rushed, NULL);
-    run_kill_asked(run);
+    run_kill_asked(run, true);
 }
 
 /* Of each signal that asks for the end: soft stop; at once; now. */
@@ -65,6 +65,7 @@ static void on_end_signal(struct run *run, int signo)
     run_emit_notice(run, "SIG%s: killing at once; a third signal leaves without cleanup",
                     sigabbrev_np(signo));
     run->executor.rushed = true;
+    run_rush_asked(run);
     if (run->phase == PHASE_STEPS)
         schedule_each_running(run->current, kill_one, NULL);
     else

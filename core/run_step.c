@@ -14,6 +14,7 @@ struct asked {
     struct run *run;
     struct step *step;
     struct side *side;
+    bool rushed; /* ran when a second signal came */
     struct asked *next;
 };
 
@@ -26,10 +27,18 @@ static void forget(struct asked *asked)
     free(asked);
 }
 
-void run_kill_asked(struct run *run)
+void run_kill_asked(struct run *run, bool rushed_only)
+{
+    for (struct asked *asked = run->asked; asked; asked = asked->next) {
+        if (asked->rushed || !rushed_only)
+            side_kill(asked->side);
+    }
+}
+
+void run_rush_asked(struct run *run)
 {
     for (struct asked *asked = run->asked; asked; asked = asked->next)
-        side_kill(asked->side);
+        asked->rushed = true;
 }
 
 /* The lines that one command printed are added. 0, or -1 with *error. */

@@ -48,7 +48,7 @@ struct task {
     bool carried;       /* --resume: passed in an earlier run */
     struct batch *from; /* retried by item: the batch it was in */
     void *execution;    /* the executor's, while it runs */
-    int failed_as; /* a retry waits: what the attempt before came to; 0: none */
+    int failed_as;      /* a retry waits: what the attempt before came to; 0: none */
     int outcome;        /* final one; set by the run, like the next */
     char *log_out;      /* path of the final attempt's standard output; NULL: none */
 };

@@ -73,7 +73,8 @@ static void drop_rest(struct schedule *schedule, struct progress *p, int outcome
         pending_remove(p, p->first_pending);
         /* It failed, and that its retry never came does not undo it. */
         if (task->failed_as)
-            schedule_drop(schedule, p, task, task->failed_as, "failed, and its retry was not started");
+            schedule_drop(schedule, p, task, task->failed_as,
+                          "failed, and its retry was not started");
         else
             schedule_drop(schedule, p, task, outcome, reason);
     }

@@ -10,7 +10,7 @@ from harness import Case, main  # noqa: E402
 
 
 class Inheritance(Case):
-    WRAP = ["sh", "-c", "exec 3</etc/passwd 4>x4 5>>x5 6</ 7</etc/hosts 8>x8 9>x9; exec \"$@\"", "sh"]
+    WRAP = ["sh", "-c", "exec 3</etc/passwd 4>x4 5>>x5 6</ 7</etc/group 8>x8 9>x9; exec \"$@\"", "sh"]
 
     def seen(self, run, step="s", number=1):
         """ls has one more: the folder that it reads."""
