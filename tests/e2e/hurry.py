@@ -79,7 +79,7 @@ class Third(Case):
         began = time.monotonic()
         self.assertIn(running.wait().status, (129, 130, 143), "128 and the first one that it saw")
         self.assertLess(time.monotonic() - began, 4)
-        self.assertEqual(procs.settle(self.marker, seconds=2), [])
+        self.assertEqual(procs.settle(self.marker, seconds=2, helpers=False), [])
 
     def test_the_status_is_of_the_first(self):
         running = self.start(self.INI)

@@ -53,7 +53,7 @@ class More(Case):
         running.send(signal.SIGHUP)
         self.assertEqual(running.wait().status, 130)
         self.assertLess(time.monotonic() - began, 4, "it did not leave at once")
-        self.assertEqual(procs.settle(self.marker, seconds=2), [])
+        self.assertEqual(procs.settle(self.marker, seconds=2, helpers=False), [])
         self.assertEqual(self.run_of().records()[0]["event"], "run_started")
         self.assertEqual(self.verb("report", "--to", "console").status, 0)
 
@@ -62,7 +62,7 @@ class More(Case):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             running.send(number)  # of a kind each: two of one that pend at once are one
         self.assertIn(running.wait().status, (129, 130, 143))
-        self.assertEqual(procs.settle(self.marker, seconds=2), [])
+        self.assertEqual(procs.settle(self.marker, seconds=2, helpers=False), [])
         self.run_of().records()
 
 

@@ -43,11 +43,17 @@ def with_marker(marker):
     return found
 
 
-def settle(marker, seconds):
-    """Wait until none is left; those that are after `seconds`."""
+HELPERS = (b"ci-keeper\n", b"ci-hand\n")
+
+
+def settle(marker, seconds, helpers=True):
+    """Wait until none is left; those that are after `seconds`. helpers=False: keeper and hands, which go
+    when all that they held is gone, are not counted."""
     deadline = time.monotonic() + seconds
     while True:
         left = with_marker(marker)
+        if not helpers:
+            left = [(pid, line) for pid, line in left if _read(pid, "comm") not in HELPERS]
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.02)
