@@ -4,11 +4,11 @@
 #include "util.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,10 +117,8 @@ static void exchanged_files_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(writable_by_others_is_refused),
-        TEST(the_own_group_may_write),
-        TEST(links_are_judged_by_their_target),
-        TEST(strangers_are_refused),
+        TEST(writable_by_others_is_refused),    TEST(the_own_group_may_write),
+        TEST(links_are_judged_by_their_target), TEST(strangers_are_refused),
         TEST(exchanged_files_are_refused),
     };
     return cmocka_run_group_tests(tests, fixtures_make, fixtures_remove);
