@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "msg.h"
 #include "options.h"
+#include "runs.h"
 #include "util.h"
 
 #include <ciplug/plugin.h>
@@ -132,7 +133,7 @@ static const char *const colors[] = {"auto", "always", "never", NULL};
 
 static bool names_run(const struct cli *cli, const char *word)
 {
-    if (!word || strlen(word) != 8 || strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789") != 8)
+    if (!word || !run_id_valid(word))
         return false;
     AUTO_FREE char *path = xasprintf("%s/runs/%s", cli->run.state_dir, word);
     return access(path, F_OK) == 0;

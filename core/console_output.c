@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "console_format.h"
 #include "console_state.h"
+#include "event.h"
 #include "util.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static void take_paths(struct console_stream *streams, const struct ciplug_resul
 
 bool console_is_failure(const struct ciplug_result *result)
 {
-    return result->outcome != CIPLUG_PASSED && result->outcome != CIPLUG_SKIPPED;
+    return outcome_bad(result->outcome);
 }
 
 void console_running_clear(struct console_running *running)

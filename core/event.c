@@ -55,6 +55,11 @@ static int number_of(const struct name *names, size_t n, const char *text)
     return 0;
 }
 
+bool outcome_bad(int outcome)
+{
+    return outcome != CIPLUG_PASSED && outcome != CIPLUG_SKIPPED;
+}
+
 const char *outcome_name(int outcome)
 {
     return name_of(outcomes, ARRAY_SIZE(outcomes), outcome, "error");

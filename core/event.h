@@ -35,6 +35,8 @@ void events_emit(struct events *events, const struct ciplug_event *event);
 int events_finish(struct events *events);
 void events_free(struct events *events);
 
+/* Neither passed nor skipped. */
+bool outcome_bad(int outcome);
 const char *outcome_name(int outcome); /* "passed"; "error" for what is unknown */
 int outcome_parse(const char *name);   /* 0: unknown */
 const char *event_name(int kind);      /* "command_finished" */

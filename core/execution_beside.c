@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "classify.h"
+#include "event.h"
 #include "executor.h"
 #include "plan_internal.h"
 #include "util.h"
@@ -8,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ON_FAILURE_NS (60 * NS_PER_S)
-#define ARTIFACTS_NS  (600 * NS_PER_S)
-#define READY_NS      (10 * NS_PER_S)
-#define READY_MS      200
+#define ARTIFACTS_NS (600 * NS_PER_S)
+#define READY_NS     (10 * NS_PER_S)
+#define READY_MS     200
 
 /* --- on_failure --- */
 
@@ -40,9 +40,7 @@ static void set_failure_env(struct execution *execution, struct argv *argv, int 
 {
     char started[32];
     format_rfc3339(started, sizeof started, execution->result.started_ns);
-    static const char *const names[] = {
-        [CIPLUG_FAILED] = "failed", [CIPLUG_SIGNALED] = "signaled", [CIPLUG_TIMEOUT] = "timeout"};
-    AUTO_FREE char *text = xasprintf("CI_OUTCOME=%s", names[outcome]);
+    AUTO_FREE char *text = xasprintf("CI_OUTCOME=%s", outcome_name(outcome));
     strv_setenv(&argv->env, text);
     AUTO_FREE char *pid = xasprintf("CI_PID=%d", (int)execution->end.pid);
     strv_setenv(&argv->env, pid);

@@ -19,7 +19,6 @@
 #define DESCRIPTORS_SPARE 11
 #define SPAWN_TRIES       6 /* 50 ms, doubled each time up to 1.6 s */
 #define CONFIRM_NS        (5 * NS_PER_S)
-#define ON_FAILURE_NS     (60 * NS_PER_S)
 
 void execution_notice(struct execution *execution, const char *format, ...)
 {

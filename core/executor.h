@@ -21,6 +21,8 @@
 
 /* What a cleanup step has after a second signal. */
 #define RUSHED_NS (5 * NS_PER_S)
+/* How long on_failure may take; its hand waits a second more. */
+#define ON_FAILURE_NS (60 * NS_PER_S)
 
 /* One attempt of one task, from ACTION_START to schedule_finished(). */
 struct execution {

@@ -86,8 +86,8 @@ static void on_finished(void *data, struct execution *execution)
         result->reason = stop_reason(run, task);
     if (ending.reason)
         result->reason = ending.reason;
-    bool bad = result->outcome != CIPLUG_PASSED && result->outcome != CIPLUG_SKIPPED;
-    if (bad && task->step->allow_failure && result->outcome != CIPLUG_CANCELLED)
+    if (outcome_bad(result->outcome) && task->step->allow_failure &&
+        result->outcome != CIPLUG_CANCELLED)
         result->flags |= CIPLUG_FLAG_ALLOWED;
     if (ending.final) {
         task->outcome = result->outcome;

@@ -9,16 +9,17 @@
 
 #define DRY_RUN_ID "dryrun00"
 
+/* Where it would run if all took turns. 0: nowhere. */
 static uint32_t slot_for(const struct plan *plan, const struct step *step, uint32_t number)
 {
-    uint32_t slots[2] = {0}, n = 0, count = 0;
+    uint32_t n = 0, count = 0;
     for (uint32_t slot = 1; slot <= plan->n_slots; slot++)
         count += plan_slot_allowed(plan, step, slot);
     for (uint32_t slot = 1; slot <= plan->n_slots && count; slot++) {
         if (plan_slot_allowed(plan, step, slot) && n++ == (number - 1) % count)
-            slots[0] = slot;
+            return slot;
     }
-    return slots[0];
+    return 0;
 }
 
 static void show_command(struct strbuf *out, const struct launcher *launcher,

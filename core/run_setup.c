@@ -12,24 +12,13 @@ static void on_message(void *data, const char *line, size_t length)
     screen_text(data, line, length, false);
 }
 
-static bool wants_color(const char *when)
-{
-    const char *term = getenv("TERM");
-    const char *no = getenv("NO_COLOR");
-    if (strcmp(when, "auto") != 0)
-        return strcmp(when, "always") == 0;
-    return isatty(1) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
 int run_start_screen(struct run *run)
 {
     const struct run_options *options = run->options;
-    const char *term = getenv("TERM");
-    bool terminal = isatty(1) && term && strcmp(term, "dumb") != 0;
     struct console_settings settings = {
         .output = options->output,
-        .color = wants_color(options->color),
-        .progress = terminal && strcmp(options->progress, "auto") == 0,
+        .color = screen_wants_color(1, options->color),
+        .progress = screen_is_terminal(1) && strcmp(options->progress, "auto") == 0,
         .heartbeat = strcmp(options->progress, "none") != 0,
         .verbosity = options->verbosity,
     };

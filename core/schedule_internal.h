@@ -7,6 +7,7 @@
 #ifndef CIPLUG_CORE_SCHEDULE_INTERNAL_H
 #define CIPLUG_CORE_SCHEDULE_INTERNAL_H
 
+#include "event.h"
 #include "schedule.h"
 
 /* A failed batch whose items run one by one. */
@@ -80,11 +81,6 @@ static inline struct progress *progress_of(const struct schedule *schedule, cons
 static inline bool step_is_service(const struct step *step)
 {
     return step->ready.text != NULL;
-}
-
-static inline bool outcome_bad(int outcome)
-{
-    return outcome != CIPLUG_PASSED && outcome != CIPLUG_SKIPPED;
 }
 
 /* schedule.c */

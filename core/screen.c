@@ -265,3 +265,17 @@ int screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *c
     screen_destroy(screen);
     return error;
 }
+
+bool screen_is_terminal(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) && term && strcmp(term, "dumb") != 0;
+}
+
+bool screen_wants_color(int fd, const char *when)
+{
+    const char *no = getenv("NO_COLOR");
+    if (strcmp(when, "auto") != 0)
+        return strcmp(when, "always") == 0;
+    return screen_is_terminal(fd) && !(no && *no);
+}

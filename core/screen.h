@@ -16,6 +16,11 @@
 
 struct screen;
 
+/* Whether `fd` is a terminal that can do more than print (TERM is set and not dumb). */
+bool screen_is_terminal(int fd);
+/* `when`: auto, always, never. auto: on such a terminal, unless NO_COLOR is set and not empty. */
+bool screen_wants_color(int fd, const char *when);
+
 /* `fd` is borrowed (1). NULL with errno. */
 struct screen *screen_new(int fd, bool color);
 /* Text of ciplug itself, written as it is. When more than 4 MiB are queued, text marked droppable

@@ -2,11 +2,12 @@
 #include "journal.h"
 #include "keeper.h"
 #include "rundir.h"
+#include "runs.h"
 #include "util.h"
 #include "verbs.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -51,23 +52,22 @@ static int reap_run(const char *path)
 static int reap_all(const char *state)
 {
     AUTO_FREE char *runs = xasprintf("%s/runs", state);
-    DIR *dir = opendir(runs);
-    if (!dir && errno == ENOENT)
+    AUTO_CLOSE int fd = open(runs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
         return 0;
-    if (!dir) {
+    if (fd < 0) {
         msg(MSG_ERROR, "cannot read %s: %s", runs, strerror(errno));
         return 3;
     }
     int status = 0;
-    const struct dirent *entry;
-    while ((entry = readdir(dir))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        AUTO_FREE char *path = xasprintf("%s/%s", runs, entry->d_name);
+    struct run_list list = {0};
+    run_list_read(&list, fd);
+    for (size_t i = 0; i < list.n; i++) {
+        AUTO_FREE char *path = xasprintf("%s/%s", runs, list.list[i].id);
         int one = reap_run(path);
         status = status ? status : one;
     }
-    closedir(dir);
+    run_list_free(&list);
     return status;
 }
 

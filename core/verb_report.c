@@ -48,18 +48,10 @@ static int finish_file(int fd, const char *temporary, const char *name)
     return 3;
 }
 
-static bool color_for(const struct cli *cli, int fd)
-{
-    if (strcmp(cli->run.color, "auto") != 0)
-        return strcmp(cli->run.color, "always") == 0;
-    const char *no = getenv("NO_COLOR");
-    return isatty(fd) && !(no && *no);
-}
-
 static int report_to_console(const struct cli *cli, int fd)
 {
     struct console_settings settings = {.output = cli->run.output,
-                                        .color = color_for(cli, fd),
+                                        .color = screen_wants_color(fd, cli->run.color),
                                         .verbosity = cli->run.verbosity,
                                         .replay = true};
     settings.screen = screen_new(fd, settings.color);
