@@ -3,6 +3,7 @@
 #include "msg.h"
 #include "options.h"
 #include "runs.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <ciplug/plugin.h>
@@ -168,7 +169,7 @@ static int take_plain(struct cli *cli, int option)
         cli->run.verbosity = 1;
         break;
     case 'V':
-        return say(1, "ciplug " PACKAGE_VERSION "\n");
+        return say(1, "ciplug " PACKAGE_VERSION BUILD_KIND "\n");
     case 'h':
         return say(1, help);
     case OPT_ONLY:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hand.h"
 #include "marker.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -129,7 +130,7 @@ static void finish(struct worker *worker)
     do {
         pid = waitpid(-1, NULL, WNOHANG | __WALL);
     } while (pid > 0);
-    if (pid < 0) {
+    if (pid < 0 || !SAFEGUARD(nothing_is_left)) {
         end_job(worker);
         return;
     }
@@ -154,7 +155,7 @@ static void keep(struct worker *worker)
  * end cuts nothing short: the rest has what is left of the time. */
 static void go_on_with_grace(struct worker *worker)
 {
-    if (worker->job.exited && sweep_reap(worker) == 0)
+    if (worker->job.exited && (sweep_reap(worker) == 0 || !SAFEGUARD(grace_of_the_tree)))
         finish(worker);
 }
 

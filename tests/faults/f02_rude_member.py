@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""2: the leader goes politely, a member of its group ignores TERM."""
+"""2: The first process goes politely, a member of its group ignores TERM.
+
+The whole tree is swept with SIGKILL after every end, also after status 0; the grace belongs to all of it."""
 import os
 import sys
 
@@ -36,4 +38,4 @@ class Rude(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"grace_of_the_tree": "Rude.test_the_grace_is_not_cut_short_for_the_rest"})

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Black-box tests of ciplug: each in a folder of its own, nothing left behind, no fixed waits."""
+import json
 import os
 import pathlib
 import re
@@ -120,6 +121,7 @@ class Case(unittest.TestCase):
 
     maxDiff = None
     survivors_expected = False
+    counts = {"repeats": 0, "survivors": 0, "losses": 0}
 
     def setUp(self):
         self.marker = "t" + uuid.uuid4().hex
@@ -136,7 +138,15 @@ class Case(unittest.TestCase):
             left = procs.settle(self.marker, seconds=5)
         procs.kill_all(self.marker)
         shutil.rmtree(self.dir, ignore_errors=True)
+        self.count(repeats=1, survivors=len(left))
         self.assertEqual(left, [], "processes that outlived the test")
+
+    @staticmethod
+    def count(**numbers):
+        """What docs/faults.md says of this file: repeats (1 for each test is counted anyway), survivors (those of
+        clean() too), losses. Count before asserting."""
+        for name, number in numbers.items():
+            Case.counts[name] += number
 
     # Files
 
@@ -240,11 +250,16 @@ def survivors(marker):
     return procs.with_marker(marker)
 
 
-def main():
-    """Run the file's tests. Status 77: all were skipped; in CI a skip is a failure."""
+def main(controls=None):
+    """Run the file's tests. Status 77: all were skipped; in CI a skip is a failure. `controls`: {safeguard: test or
+    tests that fail without it}, for faults/controls."""
+    if sys.argv[1:] == ["--controls"]:
+        print(json.dumps(controls or {}))
+        sys.exit(0)
     runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     result = unittest.main(module="__main__", testRunner=runner, exit=False).result
+    print("COUNTS", json.dumps(dict(Case.counts, tests=result.testsRun)))
     for test, reason in result.skipped:
         print(f"SKIP: {test}: {reason}")
     if not result.wasSuccessful() or result.testsRun == 0:
