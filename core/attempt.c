@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "attempt.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum state { STARTING, RUNNING, ENDED, DRAINING, DONE };
@@ -71,7 +73,7 @@ static void finish_if_drained(struct attempt *attempt)
 static void on_drain_over(uv_timer_t *timer)
 {
     struct attempt *attempt = timer->data;
-    if (attempt->streams[0].held || attempt->streams[1].held)
+    if (attempt->streams[0].held || attempt->streams[1].held || !SAFEGUARD(drain_limit))
         uv_timer_start(timer, on_drain_over, ATTEMPT_DRAIN_MS, 0);
     else
         finish(attempt);
@@ -82,6 +84,10 @@ static void drain(struct attempt *attempt)
     if (attempt->state == DONE)
         return;
     attempt->state = DRAINING;
+    if (!SAFEGUARD(drain)) {
+        finish(attempt);
+        return;
+    }
     uv_timer_start(&attempt->drain, on_drain_over, ATTEMPT_DRAIN_MS, 0);
     finish_if_drained(attempt);
 }
@@ -203,13 +209,21 @@ static void open_stream(struct attempt *attempt, uv_loop_t *loop, int index, int
     (void)!uv_read_start((uv_stream_t *)&stream->pipe, give_buffer, on_read);
 }
 
+static int make_pipe(int fds[2])
+{
+    if (!SAFEGUARD(pipes_not_sockets))
+        return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+    return pipe2(fds, SAFEGUARD(blocking_pipes) ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK);
+}
+
 static int make_pipes(const struct attempt_request *request, int read_ends[2], int fds[3])
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1};
     fds[0] = request->stdin_fd;
     if (fds[0] < 0)
-        fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fds[0] < 0 || pipe2(out, O_CLOEXEC) < 0 || (!request->merge && pipe2(err, O_CLOEXEC) < 0)) {
+        fds[0] = SAFEGUARD(empty_stdin) ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+                                        : fcntl(0, F_DUPFD_CLOEXEC, 3);
+    if (fds[0] < 0 || make_pipe(out) < 0 || (!request->merge && make_pipe(err) < 0)) {
         int saved = errno;
         int all[] = {request->stdin_fd < 0 ? fds[0] : -1, out[0], out[1]};
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)

@@ -2,6 +2,7 @@
 #include "config_parse.h"
 #include "ini_lines.h"
 #include "names.h"
+#include "safeguard.h"
 #include "strbuf.h"
 #include "suggest.h"
 #include "util.h"
@@ -120,7 +121,7 @@ static int check_unique(struct parser *p, const struct config_section *section)
     const char *name = section->name ? section->name : section->kind;
     const struct names_slot *slot =
         names_add(&p->names, group, name, (uint32_t)(section - p->config->sections));
-    if (!slot)
+    if (!slot || !SAFEGUARD(unique_names))
         return 0;
     const struct config_section *first = &p->config->sections[slot->item];
     if (strcmp(first->kind, section->kind) == 0)
@@ -311,7 +312,7 @@ static void keep_value(struct parser *p, const char *key, const char *first)
         config_add_value(p->section, key, value, p->config->file, p->line.line);
     const struct names_slot *slot = names_add(&p->names, GROUP_KEYS + p->serial, added->key,
                                               (uint32_t)(added - p->section->values));
-    if (slot) {
+    if (slot && SAFEGUARD(unique_names)) {
         complain(&p->complaints, p->line.line, "duplicate key '%s' (first at line %d)", key,
                  p->section->values[slot->item].line);
         free(added->key);

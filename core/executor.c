@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "executor.h"
 #include "classify.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <dirent.h>
@@ -173,7 +174,8 @@ void execution_log(struct execution *execution, int stream, const void *bytes, s
     } else {
         logfile_write(log->file, bytes, length);
     }
-    if (!log->held && execution->attempt && logfile_pending(log->file) > LOG_PENDING_HIGH) {
+    if (!log->held && execution->attempt && logfile_pending(log->file) > LOG_PENDING_HIGH &&
+        SAFEGUARD(hold_reading)) {
         log->held = true;
         attempt_hold_reading(execution->attempt, log->stream, true);
     }
@@ -281,7 +283,7 @@ static void on_try_again(uv_timer_t *timer)
 static bool try_later(struct execution *execution, int error)
 {
     bool passing = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
-    if (!passing || execution->stopped)
+    if (!passing || execution->stopped || !SAFEGUARD(wait_for_descriptors))
         return false;
     hands_close_idle(execution->executor->hands);
     /* While another one runs there is something to wait for. */
@@ -369,7 +371,8 @@ static void spawn(struct execution *execution)
 static bool admitted(struct execution *execution)
 {
     struct executor *executor = execution->executor;
-    if (!execution->counted && executor->active >= executor->most) {
+    if (!execution->counted && executor->active >= executor->most &&
+        SAFEGUARD(wait_for_descriptors)) {
         uv_timer_start(&execution->timer, on_try_again, 20, 0);
         return false;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ini_lines.h"
+#include "safeguard.h"
 #include "strbuf.h"
 #include "util.h"
 
@@ -47,7 +48,7 @@ static const char *look(const char *at, const char *end, struct physical *line)
     const char *stop = newline ? newline : end;
     line->text = at;
     line->length = (size_t)(stop - at);
-    if (line->length > 0 && stop[-1] == '\r')
+    if (line->length > 0 && stop[-1] == '\r' && SAFEGUARD(crlf_is_a_line_end))
         line->length--;
     line->indent = 0;
     while (line->indent < line->length && ini_space(at[line->indent]))
@@ -75,14 +76,14 @@ static bool check(struct ini_lines *lines, const struct physical *line)
 {
     const char *nul = memchr(line->text, '\0', line->length);
     const char *cr = memchr(line->text, '\r', line->length);
-    if (nul)
+    if (nul && SAFEGUARD(no_nul_in_the_file))
         complain(lines->complaints, lines->line, "NUL byte in column %zu",
                  (size_t)(nul - line->text) + 1);
     else if (cr)
         complain(lines->complaints, lines->line,
                  "carriage return without a line feed in column %zu",
                  (size_t)(cr - line->text) + 1);
-    return !nul && !cr;
+    return !(nul && SAFEGUARD(no_nul_in_the_file)) && !cr;
 }
 
 static bool take(struct ini_lines *lines, struct physical *line)

@@ -4,6 +4,7 @@
  */
 #include "keeper.h"
 #include "hand.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -42,6 +43,8 @@ static void default_signals(void)
     for (int signo = 1; signo < NSIG; signo++) {
         if (signo == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
             continue; /* nohup */
+        if (signo == SIGPIPE && !SAFEGUARD(default_sigpipe))
+            continue;
         if (sigaction(signo, &none, NULL) == 0)
             continue;
         /* glibc keeps 32 and 33 for itself, and its posix_spawn (so make) leaves them ignored. */
@@ -78,7 +81,7 @@ static int own_descriptors(int control)
     }
     if (dup3(high, 3, O_CLOEXEC) < 0)
         return -1;
-    return close_above(3);
+    return SAFEGUARD(close_inherited) ? close_above(3) : 0;
 }
 
 static int hands_open(struct hands *hands, int control, unsigned flags)
@@ -87,7 +90,7 @@ static int hands_open(struct hands *hands, int control, unsigned flags)
     if (own_descriptors(control) < 0)
         return -1;
     hands->control = 3;
-    if (setsid() < 0)
+    if (SAFEGUARD(own_session) && setsid() < 0)
         return -1;
     hands->signal_fd = process_begin("ci-keeper");
     if (hands->signal_fd < 0 || proctree_open(&hands->tree) < 0)

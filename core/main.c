@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 #include "msg.h"
+#include "safeguard.h"
 #include "strbuf.h"
 #include "util.h"
 #include "verb_plugins.h"
@@ -24,8 +25,10 @@ static int sort_descriptors(void)
         fd = open("/dev/null", O_RDWR);
         if (fd < 0)
             return -1;
-    } while (fd <= 2);
+    } while (fd <= 2 && SAFEGUARD(open_0_1_2));
     close(fd);
+    if (!SAFEGUARD(close_inherited))
+        return 0;
     return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL ? -1
                                                                                               : 0;
 }
@@ -48,7 +51,8 @@ static bool sort_signals(void)
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
+    if (SAFEGUARD(ignore_sigpipe))
+        sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
     return old.sa_handler == SIG_IGN;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
+#include "safeguard.h"
 #include "util.h"
 #include "visible.h"
 
@@ -52,7 +53,7 @@ int parse_integer(const char *text, int64_t min, int64_t max, int64_t *number, c
             __builtin_add_overflow(value, digit, &value))
             return fail(error, expected);
     }
-    if (*p || value < min || value > max)
+    if ((*p && SAFEGUARD(strict_numbers)) || value < min || value > max)
         return fail(error, expected);
     *number = value;
     return 0;
@@ -272,7 +273,7 @@ void options_check_section(const struct config_section *section,
         const struct ciplug_option *option = option_find(table, value->key);
         if (option)
             option_check(option, value, problems);
-        if (option || has_prefix(value->key, prefixes))
+        if (option || has_prefix(value->key, prefixes) || !SAFEGUARD(unknown_keys))
             continue;
         last = value;
         if (++unknown > UNKNOWN_KEYS_MAX)

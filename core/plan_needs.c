@@ -4,6 +4,7 @@
  * a generated file may hold a chain of 100,000 steps.
  */
 #include "plan_internal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <stdlib.h>
@@ -180,7 +181,7 @@ static void search_from(struct search *s, size_t start)
         size_t need = steps[at].needs[s->next[s->depth - 1]++];
         if (s->colour[need] == WHITE)
             go_down(s, need);
-        else if (s->colour[need] == GREY)
+        else if (s->colour[need] == GREY && SAFEGUARD(no_circles))
             report(s, need);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
 #include "run_internal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -322,6 +323,12 @@ static void tell_kept(struct run *run)
     run_emit_notice(run, "end it with: ciplug reap %s", run->dir.run);
 }
 
+/* What went wrong with showing or recording spoils a pass, and only that. */
+static int no_pass(int status)
+{
+    return (status == 0 || status == 4) && SAFEGUARD(unseen_is_no_pass) ? 3 : status;
+}
+
 /* The fold decides; what it cannot know is added. */
 static int conclude(struct run *run)
 {
@@ -338,8 +345,8 @@ static int conclude(struct run *run)
     tell_kept(run);
     run->said = status;
     run_emit_finished(run, status);
-    if (events_finish(&run->events) < 0 && (status == 0 || status == 4))
-        status = 3;
+    if (events_finish(&run->events) < 0)
+        status = no_pass(status);
     return status;
 }
 
@@ -363,8 +370,8 @@ static int close_journal(struct run *run, int status)
     AUTO_FREE char *text = xasprintf("a reporter could not write: the exit status is %d", status);
     if (run->said != status)
         run_emit_last_record(run, text);
-    if (journal_close(&run->journal) < 0 && (status == 0 || status == 4))
-        status = 3;
+    if (journal_close(&run->journal) < 0)
+        status = no_pass(status);
     return status;
 }
 
@@ -381,8 +388,8 @@ static int loop_and_conclude(struct run *run)
     int status = conclude(run);
     msg_set_sink(NULL, NULL);
     int unseen = screen_free(run->screen, SCREEN_STALL_NS, run_signals_while_waiting(run));
-    if (unseen && unseen != EPIPE && (status == 0 || status == 4))
-        status = 3;
+    if (unseen && unseen != EPIPE)
+        status = no_pass(status);
     status = close_journal(run, status);
     console_free(run->console);
     close_handles(run);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "screen.h"
 
+#include "safeguard.h"
 #include "screen_thread.h"
 #include "util.h"
 
@@ -101,12 +102,28 @@ static bool discards(const struct screen *screen)
     return __atomic_load_n(&screen->error, __ATOMIC_RELAXED) != 0;
 }
 
+/* Wait a little for the thread. Under the mutex. */
+static void wait_a_little(struct screen *screen)
+{
+    uint64_t until = clock_mono_ns() + LOOK_AGAIN_NS;
+    struct timespec t = {.tv_sec = (time_t)(until / NS_PER_S), .tv_nsec = (long)(until % NS_PER_S)};
+    pthread_cond_timedwait(&screen->done, &screen->mutex, &t);
+}
+
+static void wait_unguarded(struct screen *screen)
+{
+    while (!SAFEGUARD(screen_never_waits) && (screen->first || screen->current) &&
+           !discards(screen))
+        wait_a_little(screen);
+}
+
 static void push_bytes(struct screen *screen, enum screen_kind kind, const void *bytes,
                        size_t length, const char *prefix, bool finish, bool droppable)
 {
     if (length == 0 || discards(screen))
         return;
     pthread_mutex_lock(&screen->mutex);
+    wait_unguarded(screen);
     if (droppable && screen->queued + length > QUEUE_LIMIT)
         drop(screen, bytes, length);
     else
@@ -131,6 +148,7 @@ void screen_file(struct screen *screen, const char *path, uint64_t offset, uint6
     if (length == 0 || discards(screen))
         return;
     pthread_mutex_lock(&screen->mutex);
+    wait_unguarded(screen);
     struct screen_entry *entry = find_range(screen, path, offset, prefix);
     if (entry) {
         entry->rest = length == UINT64_MAX ? length : entry->rest + length;
@@ -200,6 +218,8 @@ struct screen *screen_new(int fd, bool color)
     /* Signals belong to the loop; SIGPIPE of this thread becomes EPIPE. */
     sigset_t all, old;
     sigfillset(&all);
+    if (!SAFEGUARD(ignore_sigpipe))
+        sigdelset(&all, SIGPIPE);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&screen->thread, NULL, screen_thread_main, screen);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -209,14 +229,6 @@ struct screen *screen_new(int fd, bool color)
         return NULL;
     }
     return screen;
-}
-
-/* Wait a little for the thread's end. Under the mutex. */
-static void wait_a_little(struct screen *screen)
-{
-    uint64_t until = clock_mono_ns() + LOOK_AGAIN_NS;
-    struct timespec t = {.tv_sec = (time_t)(until / NS_PER_S), .tv_nsec = (long)(until % NS_PER_S)};
-    pthread_cond_timedwait(&screen->done, &screen->mutex, &t);
 }
 
 /* Returns whether the thread has ended. */

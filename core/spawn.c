@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "spawn.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -73,7 +74,8 @@ IN_CHILD static int child_main(void *data)
     /* The hand may have died before the prctl. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != birth->parent)
         _exit(127);
-    setsid();
+    if (SAFEGUARD(own_session))
+        setsid();
     if (spawn->cgroup_fd >= 0)
         slot->in_cgroup = write(spawn->cgroup_fd, "0", 1) == 1;
     if (spawn->oom_score)

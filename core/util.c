@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "util.h"
+#include "safeguard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -201,13 +202,14 @@ static int read_whole(int fd, size_t limit, char **data, size_t *length)
 
 int read_file(const char *path, size_t limit, char **data, size_t *length)
 {
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    AUTO_CLOSE int fd =
+        open(path, (SAFEGUARD(no_waiting_open) ? O_NONBLOCK : 0) | O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -1;
     struct stat st;
     if (fstat(fd, &st) < 0)
         return -1;
-    if (!S_ISREG(st.st_mode)) {
+    if (!S_ISREG(st.st_mode) && SAFEGUARD(regular_file)) {
         errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
         return -1;
     }

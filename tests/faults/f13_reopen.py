@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""13: /dev/stdout can be opened again."""
+"""13: A command opens /dev/stdout again.
+
+Standard output and error are pipes, so `/dev/stdout`, `/dev/stderr` and `/proc/self/fd/1` can be opened and written."""
 import os
 import sys
 
@@ -23,4 +25,4 @@ class Reopen(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"pipes_not_sockets": "Reopen.test_dev_stdout_and_dev_stderr"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""15: a slow or stopped reader of the screen delays no timeout and no record."""
+"""15: The reader of the screen is slow, or stops.
+
+Timeouts, kills and records never wait for the screen; screen lines are left out, with a count, records never."""
 import os
 import signal
 import sys
@@ -60,4 +62,4 @@ class SlowReader(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"screen_never_waits": "SlowReader.test_the_timeout_is_on_time"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""16: the reader of the screen goes away."""
+"""16: The reader of the screen goes away, or the disk behind it is full.
+
+The run goes on and its record is complete; what could not be shown for lack of space makes status 3; commands have the default SIGPIPE."""
 import os
 import sys
 
@@ -49,4 +51,8 @@ class Closed(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={
+        "ignore_sigpipe": "Closed.test_the_run_goes_on_without_a_screen",
+        "default_sigpipe": "Closed.test_commands_have_the_default_sigpipe",
+        "unseen_is_no_pass": "Closed.test_a_full_disk_behind_the_screen_is_status_3",
+    })

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""17: started with 0, 1 or 2 closed."""
+"""17: Started with descriptor 0, 1 or 2 closed.
+
+Everything works as always; no file of ciplug ever becomes one of the three."""
 import os
 import sys
 
@@ -25,4 +27,4 @@ class Closed(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"open_0_1_2": "Closed.test_every_combination"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""18: commands inherit no descriptors."""
+"""18: The caller has descriptors open, a lock among them.
+
+Commands see 0, 1 and 2 and nothing else; all that ciplug opens is close-on-exec."""
 import os
 import sys
 
@@ -50,4 +52,4 @@ class Inheritance(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"close_inherited": "Inheritance.test_a_command_sees_0_1_2_only"})

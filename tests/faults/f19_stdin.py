@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""19: nobody steals the caller's input, and a prompt fails at once."""
+"""19: A command reads the caller's input, or prompts on the terminal.
+
+Standard input is /dev/null and there is no controlling terminal: what asks fails at once, nothing of the caller's is read."""
 import fcntl
 import os
 import sys
@@ -36,4 +38,7 @@ class Stdin(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={
+        "empty_stdin": "Stdin.test_read_ends_at_once",
+        "own_session": "Stdin.test_a_prompt_fails_at_once_though_there_is_a_terminal",
+    })

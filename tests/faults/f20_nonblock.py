@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""20: no pipe that somebody else uses is made non-blocking."""
+"""20: A pipe that others share is made non-blocking.
+
+Commands get blocking pipes and the caller's descriptors keep their flags."""
 import fcntl
 import os
 import sys
@@ -42,4 +44,4 @@ class Nonblock(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"blocking_pipes": "Nonblock.test_commands_get_blocking_pipes"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""21: logs hold every byte, however the bytes came."""
+"""21: Bytes come in any shape: split characters, no line end, NUL, both streams at once.
+
+Logs hold exactly the bytes that were written, to the last one."""
 import hashlib
 import os
 import sys
@@ -30,6 +32,12 @@ class Shape(Case):
         data = b"x" * 5_000_000
         self.assertEqual(self.log_of(data, pieces=65536), data)
 
+    def test_to_the_last_byte_on_a_slow_disk(self):
+        """More than a mebibyte, where reading stops for a while: the end of it is in the pipe when the command ends."""
+        self.write("out", data := os.urandom((1 << 20) + 110_007))
+        self.passes("[step s]\ncommand = cat out\n", env=self.shim("slowlog.c", CIPLUG_TEST_SLOWLOG_US="5000"))
+        self.assertEqual(hashlib.sha256(self.run_of().log("s")).digest(), hashlib.sha256(data).digest())
+
     def test_both_streams_at_once(self):
         self.passes("[step s]\ncommand =\n    seq 1 100000 &\n    seq 1 100000 >&2\n    wait\n")
         wanted = "".join(f"{n}\n" for n in range(1, 100001)).encode()
@@ -42,4 +50,4 @@ class Shape(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"drain": "Shape.test_to_the_last_byte_on_a_slow_disk"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""36: too few descriptors: results are right or errors, never passed by accident."""
+"""36: Too few descriptors.
+
+Commands wait until others give theirs back; every result is right or an error, never passed by accident."""
 import os
 import resource
 import sys
@@ -66,4 +68,4 @@ class Limits(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"wait_for_descriptors": "Limits.test_commands_wait_for_descriptors"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""43: byte-order marks, line ends, NUL, long lines and noise in the file."""
+"""43: Odd bytes in the file: marks, line ends, NUL, long lines, noise.
+
+What is meant is taken (byte-order mark, CRLF, 64 KiB values), the rest is refused with file and line before anything starts."""
 import os
 import random
 import sys
@@ -103,4 +105,7 @@ class Bytes(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={
+        "no_nul_in_the_file": "Bytes.test_nul_is_refused_with_its_line",
+        "crlf_is_a_line_end": "Bytes.test_crlf_in_a_script",
+    })

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""44: duplicate and unknown names are errors with file, line and the nearest name."""
+"""44: Duplicate or unknown sections, keys and names.
+
+Errors with file, line and the nearest name, all at once, and nothing runs."""
 import os
 import re
 import sys
@@ -63,4 +65,7 @@ class Names(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={
+        "unique_names": ["Names.test_duplicate_section_names_both_lines", "Names.test_duplicate_key_names_both_lines"],
+        "unknown_keys": "Names.test_unknown_key_with_the_nearest",
+    })

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""46: one strict parser for numbers."""
+"""46: Numbers such as 08, 0x10, 1e3, 4294967296.
+
+One strict parser refuses them and names the range."""
 import os
 import sys
 
@@ -60,4 +62,4 @@ class Numbers(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"strict_numbers": "Numbers.test_bad_ones_in_every_numeric_key"})

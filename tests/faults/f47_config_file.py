@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""47: the configuration is a folder, a FIFO, a device, unreadable, huge."""
+"""47: The configuration is a folder, a FIFO, a device, huge, or changes.
+
+Only a regular file of at most 16 MiB is read, once, and nothing ever waits for it."""
 import os
 import sys
 
@@ -68,4 +70,4 @@ class Config(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"no_waiting_open": "Config.test_a_fifo_without_writer", "regular_file": "Config.test_devices"})
