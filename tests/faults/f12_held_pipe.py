@@ -38,7 +38,7 @@ class HeldOpen(Case):
         size = (1 << 20) + 110_007
         self.write("data", bytes(size))
         self.passes("[step s]\ncommand = cat data\n",
-                    env=self.shim("slowlog.c", CIPLUG_TEST_SLOWLOG_US="5000"))
+                    env=self.shim("slowlog.c", CIPLUG_TEST_SLOWLOG_US="40000"))
         self.count(losses=size - len(self.run_of().log("s")))
         self.assertEqual(len(self.run_of().log("s")), size)
 

@@ -35,7 +35,7 @@ class Shape(Case):
     def test_to_the_last_byte_on_a_slow_disk(self):
         """More than a mebibyte, where reading stops for a while: the end of it is in the pipe when the command ends."""
         self.write("out", data := os.urandom((1 << 20) + 110_007))
-        self.passes("[step s]\ncommand = cat out\n", env=self.shim("slowlog.c", CIPLUG_TEST_SLOWLOG_US="5000"))
+        self.passes("[step s]\ncommand = cat out\n", env=self.shim("slowlog.c", CIPLUG_TEST_SLOWLOG_US="40000"))
         self.assertEqual(hashlib.sha256(self.run_of().log("s")).digest(), hashlib.sha256(data).digest())
 
     def test_both_streams_at_once(self):
