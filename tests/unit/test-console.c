@@ -96,7 +96,6 @@ static void a_small_run(struct stage *stage)
 }
 
 #define SMALL_HEAD "run k3x9a0qz: ci: 2 steps\nstep unit: 2 planned\n"
-#define SMALL_PASS "   PASS unit 1 [a] (1.2s, worker 2)\n"
 #define SMALL_FAIL "   FAIL unit 2 [b]: exit code 1 (1.2s, worker 2)\n"
 #define SMALL_LOGS "        unit-2.1.out\n"
 #define SMALL_TAIL "        | bad\n"
