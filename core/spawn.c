@@ -49,6 +49,8 @@ IN_CHILD static int child_exec(const struct birth *birth)
     for (const char *path = birth->paths; *path; path += strlen(path) + 1) {
         execve(path, birth->spawn->argv, birth->spawn->env);
         error = errno;
+        if (error == ENOEXEC && !SAFEGUARD(no_shell_for_texts))
+            execle("/bin/sh", "sh", path, NULL, birth->spawn->env);
         if (error == EACCES)
             denied = true;
         else if (error != ENOENT && error != ENOTDIR && error != ESTALE && error != ENODEV &&
@@ -81,7 +83,7 @@ IN_CHILD static int child_main(void *data)
     if (spawn->oom_score)
         child_set_oom_score(spawn->oom_score);
     if (spawn->cwd && chdir(spawn->cwd) < 0)
-        child_fail(slot, HAND_WHERE_CWD, errno);
+        child_fail(slot, SAFEGUARD(folder_is_told) ? HAND_WHERE_CWD : HAND_WHERE_PROGRAM, errno);
     for (int i = 0; i < 3; i++) {
         if (dup2(spawn->fds[i], i) < 0)
             child_fail(slot, HAND_WHERE_FORK, errno);

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""11: a command that cannot be started is an error that says why."""
+"""11: A command cannot be started: folder, program, format, arguments.
+
+The outcome is `error` and the reason names what was wrong: the folder, the program or the arguments; a file without a known format is never given to a shell; cleanup steps run."""
 import os
 import pathlib
 import sys
@@ -65,4 +67,7 @@ class CannotStart(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={
+        "folder_is_told": "CannotStart.test_missing_folder_is_told_from_a_missing_program",
+        "no_shell_for_texts": "CannotStart.test_a_text_without_an_interpreter_line_is_not_given_to_a_shell",
+    })
