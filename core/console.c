@@ -242,6 +242,8 @@ static void on_command_finished(struct console *console, const struct ciplug_eve
     struct console_step *step = find_step(console, event);
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
     remember_flags(console, event);
+    if ((result->flags & CIPLUG_FLAG_INTERRUPTED) && !event->command->cleanup)
+        console->interrupted += ledger_units(event->command);
     if (!running && never_started(console, step, result))
         return;
     format_result(&line, event->command, result, console->settings.color);

@@ -69,6 +69,7 @@ struct console {
     int exit_status;
     char *reason;
     struct ledger ledger;
+    uint64_t interrupted;            /* units among its errors that have not ended */
     struct console_running *running; /* in the order in which they started */
     size_t n_running, running_alloc;
     struct console_failure *failures;

@@ -190,20 +190,20 @@ static void show_verdict(struct console *console)
     console_say(console, &line, false);
 }
 
-/* A run that was killed: its journal ends somewhere. */
+/* A run that was killed, or still goes on: its journal ends somewhere. */
 static void show_unfinished(struct console *console)
 {
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
     const struct ciplug_ledger *run = &console->ledger.run;
     uint64_t ended = run->passed + run->failed + run->signaled + run->timeout + run->error +
-                     run->cancelled + run->skipped;
+                     run->cancelled + run->skipped - console->interrupted;
     for (size_t i = 0; i < console->n_running; i++) {
         const struct console_running *running = &console->running[i];
-        format_word(&line, "LOST", console->settings.color);
-        strbuf_addf(&line, "%s was running", running->name);
+        format_word(&line, "RUN", console->settings.color);
+        strbuf_addf(&line, "%s has not ended", running->name);
         strbuf_addf(&line, *running->place ? " (%s)\n" : "%s\n", running->place);
     }
-    strbuf_addf(&line, "run %s did not finish: %llu of %llu commands ended",
+    strbuf_addf(&line, "run %s has not finished: %llu of %llu commands ended",
                 console->run ? console->run : "?", (unsigned long long)ended,
                 (unsigned long long)run->planned);
     add_logs(console, &line);

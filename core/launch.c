@@ -175,8 +175,19 @@ static int set_surroundings(struct launch *launch, const struct host *host, cons
     return 0;
 }
 
-/* The option's text for the command that is being built, for plugins: step, host, plugin's section.
- */
+char *launch_option(const struct plan *plan, const struct ciplug_option *option,
+                    const struct config_value *set, const struct expand_vars *vars)
+{
+    const char *raw = set ? set->value : option->def;
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    const char *error;
+    if (!raw || expand(&text, raw, EXPAND_TEXT, vars, &error) < 0)
+        return NULL;
+    return option->type == CIPLUG_OPTION_PATH ? launch_path(plan, strbuf_text(&text))
+                                              : strbuf_detach(&text);
+}
+
+/* For the command that is being built, for plugins: step, host, plugin's section. */
 static const char *option_value(void *data, const struct plugin *plugin,
                                 const struct ciplug_command *command, const char *name)
 {
@@ -185,21 +196,16 @@ static const char *option_value(void *data, const struct plugin *plugin,
     const struct plan *plan = launch->launcher->plan;
     const struct host *host =
         launch->command.worker ? plan_slot_host(plan, launch->command.worker) : NULL;
-    const struct config_value *value =
-        plan_option(plan, launch->step, host, plugin->table.name, name);
-    if (!value)
-        return NULL;
-    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-    const char *error;
-    if (launch_expand(launch, &text, value->value, EXPAND_TEXT, &error) < 0)
-        return NULL;
-    const struct ciplug_option *option =
-        option_find((const struct ciplug_option *const *)plugin->options, name);
-    if (option && option->type == CIPLUG_OPTION_PATH)
-        strv_take(&launch->borrowed, launch_path(plan, strbuf_text(&text)));
-    else
-        strv_push(&launch->borrowed, strbuf_text(&text));
-    return launch->borrowed.v[launch->borrowed.n - 1];
+    const struct ciplug_option *option = option_find(plugin->options, name);
+    const struct expand_vars vars = vars_of(launch);
+    char *value =
+        option
+            ? launch_option(plan, option,
+                            plan_option(plan, launch->step, host, plugin->table.name, name), &vars)
+            : NULL;
+    if (value)
+        strv_take(&launch->borrowed, value);
+    return value;
 }
 
 static int apply(struct launch *launch, const struct use *use, struct ciplug_argv *current,

@@ -63,6 +63,10 @@ int launch_side(const struct launch *launch, const char *script, struct argv *ar
                 const char **error);
 /* The same for `if`, which belongs to no command. */
 void launch_if(const struct launcher *launcher, const struct step *step, struct argv *argv);
+/* The value of a plugin's option, `set` or else its default, for the command or the run that `vars`
+ * belong to. The caller's; NULL: unset. */
+char *launch_option(const struct plan *plan, const struct ciplug_option *option,
+                    const struct config_value *set, const struct expand_vars *vars);
 /* An absolute path: `path` from the configuration's folder. The caller's. */
 char *launch_path(const struct plan *plan, const char *path);
 

@@ -128,6 +128,29 @@ static void check_step(struct build *b, struct step *step)
     check_option_keys(b, step->section, &allowed);
 }
 
+/* The options of a reporter belong to the run and to no command. */
+static void check_has_value(struct build *b, const struct config_value *value)
+{
+    const struct expand_vars of_a_run = {.run = "run"};
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    const char *error;
+    if (expand(&text, value->value, EXPAND_TEXT, &of_a_run, &error) < 0)
+        plan_complain(b, value, "%s: %s; {run} and {env:NAME} have one", value->key, error);
+}
+
+static void check_section(struct build *b, const struct plugin *plugin,
+                          const struct config_section *section,
+                          const struct expand_allowed *allowed)
+{
+    bool reports = plugin->reporter.event && plugin->n_builders == 0;
+    for (size_t i = 0; i < section->n; i++) {
+        size_t problems = b->problems->n;
+        check_option(b, plugin, section->values[i].key, &section->values[i], allowed);
+        if (reports && b->problems->n == problems)
+            check_has_value(b, &section->values[i]);
+    }
+}
+
 /* Which step a plugin's or host's option will meet is not known here: what fits any is fine. */
 static void check_shared(struct build *b)
 {
@@ -136,8 +159,8 @@ static void check_shared(struct build *b)
     for (size_t i = 0; i < b->config->n; i++) {
         const struct config_section *section = &b->config->sections[i];
         const struct plugin *plugin = plugins_find(b->plugins, section->kind);
-        for (size_t k = 0; plugin && k < section->n; k++)
-            check_option(b, plugin, section->values[k].key, &section->values[k], &any);
+        if (plugin)
+            check_section(b, plugin, section, &any);
     }
     for (size_t i = 0; i < b->plan->n_hosts; i++) {
         const struct host *host = &b->plan->hosts[i];

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin_api.h"
+#include "atomicfile.h"
 #include "msg.h"
+#include "safeguard.h"
+#include "util.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int api_argv_add(struct ciplug_argv *out, const char *word)
@@ -60,8 +65,10 @@ static const char *api_option(const struct ciplug_api *api, const struct ciplug_
         return NULL;
     }
     const struct plugins *registry = plugin->registry;
-    if (registry->option)
+    if (command && registry->option)
         return registry->option(registry->option_data, plugin, command, name);
+    if (!command && registry->run_option)
+        return registry->run_option(registry->run_option_data, plugin, option);
     return option->def;
 }
 
@@ -88,6 +95,56 @@ static void api_message(const struct ciplug_api *api, int32_t level, const char 
     msg(as, "plugin %s: %s", plugin_of(api)->table.name, strbuf_text(&line));
 }
 
+/* ---- files ---- */
+
+struct ciplug_file {
+    const struct plugin *plugin;
+    char *path;
+    struct atomicfile file;
+};
+
+static void cannot(const struct plugin *plugin, const char *what, const char *path)
+{
+    msg(MSG_ERROR, "plugin %s: cannot %s %s: %s", plugin->table.name, what, path, strerror(errno));
+}
+
+static int api_file_remove(const struct ciplug_api *api, const char *path)
+{
+    if (SAFEGUARD(no_stale_report) && atomicfile_remove(path) < 0) {
+        cannot(plugin_of(api), "remove the old", path);
+        return -1;
+    }
+    return 0;
+}
+
+static struct ciplug_file *api_file_create(const struct ciplug_api *api, const char *path)
+{
+    struct ciplug_file *file = xcalloc(1, sizeof *file);
+    file->plugin = plugin_of(api);
+    if (atomicfile_open(&file->file, path) == 0) {
+        file->path = xstrdup(path);
+        return file;
+    }
+    cannot(file->plugin, "write", path);
+    free(file);
+    return NULL;
+}
+
+static int api_file_write(struct ciplug_file *file, const void *bytes, size_t length)
+{
+    return atomicfile_write(&file->file, bytes, length);
+}
+
+static int api_file_close(struct ciplug_file *file, int32_t keep)
+{
+    int result = atomicfile_close(&file->file, keep);
+    if (result < 0)
+        cannot(file->plugin, "write", file->path);
+    free(file->path);
+    free(file);
+    return result;
+}
+
 void plugin_api_init(struct plugin *plugin)
 {
     plugin->api = (struct ciplug_api){
@@ -98,5 +155,9 @@ void plugin_api_init(struct plugin *plugin)
         .argv_env = api_argv_env,
         .option = api_option,
         .message = api_message,
+        .file_remove = api_file_remove,
+        .file_create = api_file_create,
+        .file_write = api_file_write,
+        .file_close = api_file_close,
     };
 }

@@ -111,8 +111,7 @@ static int check_abi(const struct elf_abi *abi, struct strbuf *why)
                     CIPLUG_ABI_MAJOR);
         return -1;
     }
-    /* Compared as int64_t: with minor 0 of today, gcc would call `< 0` never true. */
-    if ((int64_t)abi->minor > CIPLUG_ABI_MINOR) {
+    if (abi->minor > CIPLUG_ABI_MINOR) {
         strbuf_addf(why, "built for ABI %" PRIu32 ".%" PRIu32 ", this ciplug has %d.%d", abi->major,
                     abi->minor, CIPLUG_ABI_MAJOR, CIPLUG_ABI_MINOR);
         return -1;

@@ -43,6 +43,10 @@ struct plugins {
     const char *(*option)(void *data, const struct plugin *plugin,
                           const struct ciplug_command *command, const char *name);
     void *option_data;
+    /* The same where no command is meant; set by the run and by report. */
+    const char *(*run_option)(void *data, const struct plugin *plugin,
+                              const struct ciplug_option *option);
+    void *run_option_data;
 };
 
 /* `option` is --plugin-path (may be NULL); then CIPLUG_PLUGIN_PATH; then, when the program stands

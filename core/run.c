@@ -410,6 +410,8 @@ static void release(struct run *run)
     free(run->resume);
     free(run->keys);
     free(run->reason);
+    run->plan->plugins->run_option = NULL;
+    strv_free(&run->option_values);
     mask_free(run->mask);
     rundir_close(&run->dir);
 }

@@ -50,10 +50,11 @@ struct run {
     bool no_verdict;
     int said; /* exit status as run_finished has it */
     bool timed_out;
-    bool kept;           /* --keep, and something failed: surroundings stay */
-    char *reason;        /* why the run ended early */
-    uint64_t *keys;      /* of --resume, by step */
-    struct asked *asked; /* `if` commands that run now */
+    bool kept;                 /* --keep, and something failed: surroundings stay */
+    char *reason;              /* why the run ended early */
+    uint64_t *keys;            /* of --resume, by step */
+    struct asked *asked;       /* `if` commands that run now */
+    struct strv option_values; /* handed to reporters */
 };
 
 /* The run's clock: monotonic, stands still while the run is paused. */

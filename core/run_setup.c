@@ -71,8 +71,23 @@ int run_open_records(struct run *run)
     return 0;
 }
 
+static const char *option_of_run(void *data, const struct plugin *plugin,
+                                 const struct ciplug_option *option)
+{
+    struct run *run = data;
+    const struct expand_vars vars = {.run = run->dir.run};
+    char *value =
+        launch_option(run->plan, option,
+                      plan_option(run->plan, NULL, NULL, plugin->table.name, option->name), &vars);
+    if (value)
+        strv_take(&run->option_values, value);
+    return value;
+}
+
 void run_add_reporters(struct run *run)
 {
+    run->plan->plugins->run_option = option_of_run;
+    run->plan->plugins->run_option_data = run;
     for (size_t i = 0; i < run->plan->plugins->n; i++) {
         struct plugin *plugin = run->plan->plugins->list[i];
         if (plugin->reporter.event)

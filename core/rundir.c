@@ -47,7 +47,7 @@ static int state_open(struct rundir *dir, const char *state, bool *fresh)
     int fd = -1;
     errno = ENOENT;
     *fresh = *state && access(state, F_OK) < 0;
-    if (*state && mkdirs(state) == 0 && (dir->state = realpath(state, NULL)))
+    if (*state && mkdirs(state, 0700) == 0 && (dir->state = realpath(state, NULL)))
         fd = open(dir->state, OPEN_FOLDER);
     if (fd < 0) {
         msg(MSG_ERROR, "cannot use the state folder '%s': %s", state, strerror(errno));

@@ -216,7 +216,7 @@ int read_file(const char *path, size_t limit, char **data, size_t *length)
     return read_whole(fd, limit, data, length);
 }
 
-int mkdirs(const char *path)
+int mkdirs(const char *path, mode_t mode)
 {
     if (!*path) {
         errno = ENOENT;
@@ -227,11 +227,11 @@ int mkdirs(const char *path)
         if (*p != '/')
             continue;
         *p = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+        if (mkdir(copy, mode) < 0 && errno != EEXIST)
             return -1;
         *p = '/';
     }
-    if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+    if (mkdir(copy, mode) < 0 && errno != EEXIST)
         return -1;
     return 0;
 }

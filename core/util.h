@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -55,8 +56,8 @@ int write_all(int fd, const void *data, size_t length);
  * 0, or -1 with errno (EFBIG when longer, EINVAL when it is no regular file). Never blocks on a
  * FIFO. */
 int read_file(const char *path, size_t limit, char **data, size_t *length);
-/* mkdir -p for a path, mode 0700 for what it makes. 0, or -1 with errno. */
-int mkdirs(const char *path);
+/* mkdir -p for a path; `mode`, less the umask, for what it makes. 0, or -1 with errno. */
+int mkdirs(const char *path, mode_t mode);
 
 bool str_starts(const char *text, const char *prefix);
 /* Whether `text` is well-formed UTF-8 without NUL (RFC 3629: no surrogates, no overlong forms). */

@@ -76,7 +76,7 @@ static void check_step(const struct plan *plan, const struct step *step, struct 
 static void check_state_dir(const char *state, struct problems *problems)
 {
     struct statvfs fs;
-    if (mkdirs(state) < 0) {
+    if (mkdirs(state, 0700) < 0) {
         problems_add(problems, NULL, 0, "the state folder %s cannot be made: %s (see --state-dir)",
                      state, strerror(errno));
         return;

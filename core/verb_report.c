@@ -1,23 +1,51 @@
 /* SPDX-License-Identifier: MIT */
+#include "atomicfile.h"
 #include "console.h"
 #include "event.h"
+#include "interrupted.h"
 #include "journal.h"
 #include "rundir.h"
+#include "safeguard.h"
 #include "util.h"
 #include "verbs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+struct reading {
+    struct events *events;
+    struct interrupted interrupted;
+};
 
 static void on_event(void *data, const struct ciplug_event *event,
                      const struct journal_extra *extra)
 {
+    struct reading *reading = data;
     (void)extra;
-    events_emit(data, event);
+    interrupted_event(&reading->interrupted, event);
+    events_emit(reading->events, event);
+}
+
+static int replay_run(const char *path, struct events *events)
+{
+    struct reading reading = {.events = events};
+    struct journal_reader reader = {.event = on_event, .data = &reading};
+    uint64_t good;
+    int status = 0;
+    /* Asked first: a run that ends meanwhile may not be taken for a killed one. */
+    bool alive = rundir_alive(path);
+    if (journal_replay(path, &reader, &good) < 0) {
+        msg(MSG_ERROR, "cannot read the journal of %s: %s", path, strerror(errno));
+        status = 2;
+    } else if (!alive && SAFEGUARD(interrupted_commands)) {
+        interrupted_emit(&reading.interrupted, events);
+    } else if (alive && !reading.interrupted.finished) {
+        msg(MSG_NOTICE, "run %s still goes on: the report has what has ended so far",
+            strrchr(path, '/') + 1);
+    }
+    interrupted_free(&reading.interrupted);
+    return status;
 }
 
 static int replay(const struct cli *cli, struct events *events)
@@ -26,29 +54,15 @@ static int replay(const struct cli *cli, struct events *events)
     for (size_t i = 0; i < (cli->words.n ? cli->words.n : 1); i++) {
         AUTO_FREE char *path =
             rundir_find(cli->run.state_dir, cli->words.n ? cli->words.v[i] : NULL);
-        uint64_t good;
-        struct journal_reader reader = {.event = on_event, .data = events};
-        if (!path) {
-            status = 2;
-        } else if (journal_replay(path, &reader, &good) < 0) {
-            msg(MSG_ERROR, "cannot read the journal of %s: %s", path, strerror(errno));
-            status = 2;
-        }
+        int one = path ? replay_run(path, events) : 2;
+        status = status ? status : one;
     }
     return status;
 }
 
-/* To a temporary name, synced, renamed: nobody ever finds half a report. */
-static int finish_file(int fd, const char *temporary, const char *name)
-{
-    if (fsync(fd) == 0 && close(fd) == 0 && rename(temporary, name) == 0)
-        return 0;
-    msg(MSG_ERROR, "cannot write %s: %s", name, strerror(errno));
-    unlink(temporary);
-    return 3;
-}
+/* ---- the console ---- */
 
-static int report_to_console(const struct cli *cli, int fd)
+static int print_console(const struct cli *cli, int fd)
 {
     struct console_settings settings = {.output = cli->run.output,
                                         .color = screen_wants_color(fd, cli->run.color),
@@ -73,35 +87,79 @@ static int report_to_console(const struct cli *cli, int fd)
     return status;
 }
 
+static int report_to_console(const struct cli *cli, const char *path)
+{
+    struct atomicfile file;
+    if (!path)
+        return print_console(cli, 1);
+    int status = atomicfile_open(&file, path) < 0 ? 3 : print_console(cli, file.fd);
+    if (file.fd < 0 || atomicfile_close(&file, status == 0) < 0) {
+        msg(MSG_ERROR, "cannot write %s: %s", path, strerror(errno));
+        status = status ? status : 3;
+    }
+    return status;
+}
+
+/* ---- reporters of plugins ---- */
+
+static const char *option_of_report(void *data, const struct plugin *plugin,
+                                    const struct ciplug_option *option)
+{
+    (void)plugin;
+    return strcmp(option->name, "file") == 0 ? data : option->def;
+}
+
+static const char *why_unfit(const struct plugin *plugin, const char *path)
+{
+    bool has_file = plugin->options && option_find(plugin->options, "file");
+    if (!plugin->reporter.event)
+        return "is no reporter";
+    return path && !has_file ? "writes no file" : NULL;
+}
+
+static int report_by(const struct cli *cli, struct plugin *plugin)
+{
+    struct events events = {0};
+    events_add(&events, plugin->table.name, &plugin->reporter, plugin->self);
+    int status = replay(cli, &events);
+    /* A run that is not there makes no report: the old one stays. */
+    if (status == 0 && events_finish(&events) < 0)
+        status = 3;
+    events_free(&events);
+    return status;
+}
+
+static int report_to_plugin(const struct cli *cli, const char *name, char *path)
+{
+    static char standard_output[] = "/dev/stdout";
+    struct plugins plugins;
+    struct problems problems = {0};
+    plugins_init(&plugins, cli->plugin_path);
+    plugins.run_option = option_of_report;
+    plugins.run_option_data = path ? path : standard_output;
+    struct plugin *plugin = plugins_load(&plugins, name, "--to", 0, &problems);
+    const char *unfit = plugin ? why_unfit(plugin, path) : NULL;
+    int status = 2;
+    if (unfit)
+        problems_add(&problems, "--to", 0, "plugin '%s' %s", name, unfit);
+    else if (!plugin)
+        problems_add(&problems, "--to", 0, "without a plugin there is 'console'");
+    else if (plugins_open(&plugins, &problems) == 0)
+        status = report_by(cli, plugin);
+    problems_print(&problems);
+    problems_free(&problems);
+    plugins_close(&plugins);
+    return status;
+}
+
 static int report_to(const struct cli *cli, const char *to)
 {
-    const char *file = strchr(to, '=');
+    const char *equals = strchr(to, '=');
     AUTO_FREE char *name = xstrndup(to, strcspn(to, "="));
-    if (strcmp(name, "console") != 0) {
-        msg(MSG_ERROR, "no reporter is called '%s'; there is: console", name);
-        return 2;
-    }
-    if (!file)
-        return report_to_console(cli, 1);
-    file++;
-    struct stat st;
-    /* A device, a FIFO or /dev/stdout is written, not replaced. */
-    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode)) {
-        AUTO_CLOSE int direct = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        if (direct >= 0)
-            return report_to_console(cli, direct);
-        msg(MSG_ERROR, "cannot write %s: %s", file, strerror(errno));
-        return 3;
-    }
-    AUTO_FREE char *temporary = xasprintf("%s.%d.tmp", file, (int)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        msg(MSG_ERROR, "cannot write %s: %s", file, strerror(errno));
-        return 3;
-    }
-    int status = report_to_console(cli, fd);
-    int written = finish_file(fd, temporary, file);
-    return status ? status : written;
+    AUTO_FREE char *path = equals ? xstrdup(equals + 1) : NULL;
+    if (strcmp(name, "console") == 0)
+        return report_to_console(cli, path);
+    return report_to_plugin(cli, name, path);
 }
 
 int verb_report(const struct cli *cli)

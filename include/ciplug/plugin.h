@@ -28,7 +28,7 @@ extern "C" {
  * looks at api->abi_minor and at sizes before it uses what is newer may define a lower
  * CIPLUG_NEEDS_MINOR in front of this header. */
 #define CIPLUG_ABI_MAJOR 1
-#define CIPLUG_ABI_MINOR 0
+#define CIPLUG_ABI_MINOR 1
 #ifndef CIPLUG_NEEDS_MINOR
 #define CIPLUG_NEEDS_MINOR CIPLUG_ABI_MINOR
 #endif
@@ -50,6 +50,8 @@ extern "C" {
 #define CIPLUG_FLAG_TRUNCATED  8  /* its log is not whole */
 #define CIPLUG_FLAG_ALLOWED    16 /* did not pass, but the step says allow_failure */
 #define CIPLUG_FLAG_CARRIED    32 /* skipped, because it passed in the run that this one resumes */
+#define CIPLUG_FLAG_INTERRUPTED                                                                    \
+    64 /* an error, because ciplug was killed meanwhile; only replayed, never live */
 
 /* Kinds of events, in the order in which a run emits them. Also the bits of a reporter's mask. */
 #define CIPLUG_RUN_STARTED      0x0001
@@ -150,6 +152,8 @@ struct ciplug_event {
 
 /* A command under construction. Opaque. */
 struct ciplug_argv;
+/* A file under construction, likewise. */
+struct ciplug_file;
 
 #define CIPLUG_LOG_ERROR   0
 #define CIPLUG_LOG_WARNING 1
@@ -170,11 +174,27 @@ struct ciplug_api {
     int (*argv_env)(struct ciplug_argv *argv, const char *name, const char *value);
     /* The value of one of the plugin's own options for this command: the step's, else the host's,
      * else the plugin's section, else the default; placeholders expanded. NULL when unset. Borrowed
-     * until the callback returns. It must stand in the plugin's table. */
+     * until the callback returns. It must stand in the plugin's table. `command` NULL (1.1), for
+     * reporters: the plugin's section, else the default; not before RUN_STARTED. */
     const char *(*option)(const struct ciplug_api *api, const struct ciplug_command *command,
                           const char *name);
     /* One line for people; "plugin NAME: " is put in front. */
     void (*message)(const struct ciplug_api *api, int32_t level, const char *text);
+
+    /* Since 1.1. Files that others read are written by these calls only: whatever happens, they
+     * are there as a whole or not at all. Each says itself what went wrong.
+     * What an earlier run left at `path` (a regular file, else nothing is done): remove it, so that
+     * nobody takes it for this run's. A reporter does that at RUN_STARTED, unless it is replayed.
+     * 0 or -1. */
+    int (*file_remove)(const struct ciplug_api *api, const char *path);
+    /* Begin to write. What stands at `path` stays until file_close(); missing folders are made.
+     * NULL when that cannot be. */
+    struct ciplug_file *(*file_create)(const struct ciplug_api *api, const char *path);
+    /* 0 or -1; the error is said, and returned, by file_close(). */
+    int (*file_write)(struct ciplug_file *file, const void *bytes, size_t length);
+    /* 1: put it in its place, synced; 0: throw it away. 0; or -1, then the old file is still there.
+     * `file` is gone afterwards. */
+    int (*file_close)(struct ciplug_file *file, int32_t keep);
 };
 
 /* Types of options: the core checks and converts, so that a plugin sees only what fits. */
@@ -220,7 +240,8 @@ struct ciplug_reporter {
     size_t size;
     uint32_t events; /* bits of CIPLUG_... kinds */
     void (*event)(void *self, const struct ciplug_event *event);
-    /* After RUN_FINISHED: write what has to be written. 0, or -1 after a message: status 3. */
+    /* After RUN_FINISHED, which a run that was killed does not have: write what has to be written.
+     * 0, or -1 after a message: status 3. */
     int (*finish)(void *self);
 };
 

@@ -100,7 +100,7 @@ static inline void put(const char *name, const char *text)
     char *slash = strrchr(copy, '/');
     if (slash) {
         *slash = '\0';
-        assert_int_equal(mkdirs(copy), 0);
+        assert_int_equal(mkdirs(copy, 0700), 0);
     }
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);

@@ -69,7 +69,7 @@ int fixtures_make(void **state)
     fixtures_dir = in(fixtures_base, "good");
     fixtures_other = in(fixtures_base, "other");
     fixtures_lines = xstrdup("");
-    if (mkdirs(fixtures_dir) || mkdirs(fixtures_other))
+    if (mkdirs(fixtures_dir, 0700) || mkdirs(fixtures_other, 0700))
         return -1;
     compile(fixtures_dir, "good", "plugins/good.c", "");
     compile(fixtures_dir, "older", "plugins/older.c", "");

@@ -192,8 +192,8 @@ static void a_killed_run_is_replayed(void **state)
     assert_int_equal(console_reporter.finish(stage.console), 0);
     assert_stage(&stage, "run k3x9a0qz: ci: 2 steps\nstep unit: 3 planned\n" SMALL_PASS
                          "fine\n\n3 planned = 1 passed\n"
-                         "   LOST unit 2 [b] was running (worker 2)\n"
-                         "run k3x9a0qz did not finish: 1 of 3 commands ended; logs: run/logs\n");
+                         "    RUN unit 2 [b] has not ended (worker 2)\n"
+                         "run k3x9a0qz has not finished: 1 of 3 commands ended; logs: run/logs\n");
 }
 
 static void long_lists_have_few_tails(void **state)

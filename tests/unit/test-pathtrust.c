@@ -20,7 +20,7 @@ static void writable_by_others_is_refused(void **state)
 {
     struct plugins *plugins = *state;
     AUTO_FREE char *folder = in(fixtures_other, "open"), *path = in(folder, "good.so");
-    assert_int_equal(mkdirs(folder), 0);
+    assert_int_equal(mkdirs(folder, 0700), 0);
     compile(folder, "good", "plugins/good.c", "");
     AUTO_FREE char *words = xasprintf("may be written by others: %s (mode 0775)", path);
     chmod(path, 0775);
@@ -69,7 +69,7 @@ static void links_are_judged_by_their_target(void **state)
     struct plugins *plugins = *state;
     AUTO_FREE char *folder = in(fixtures_other, "open"), *target = in(folder, "good.so");
     AUTO_FREE char *link = in(fixtures_other, "good.so");
-    assert_int_equal(mkdirs(folder), 0);
+    assert_int_equal(mkdirs(folder, 0700), 0);
     compile(folder, "good", "plugins/good.c", "");
     assert_int_equal(symlink(target, link), 0);
     chmod(folder, 0777);

@@ -45,7 +45,7 @@ static void build_folder_comes_before_the_installed_one(void **state)
     AUTO_FREE char *prepare = xasprintf("cp /proc/%d/exe %s/ciplug", (int)getpid(), folder);
     AUTO_FREE char *run = xasprintf("%s/ciplug --print-path >%s", folder, output);
     size_t size;
-    assert_int_equal(mkdirs(libs), 0);
+    assert_int_equal(mkdirs(libs, 0700), 0);
     assert_int_equal(system(prepare), 0);
     assert_int_equal(system(run), 0);
     AUTO_FREE char *installed = slurp(output, &size);
