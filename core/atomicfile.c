@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "atomicfile.h"
+#include "output.h"
 #include "safeguard.h"
 #include "util.h"
 
@@ -24,7 +25,7 @@ static int standard_descriptor(const char *path)
                                            {"/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"}};
     for (int i = 0; i < 6; i++) {
         if (strcmp(path, names[i / 3][i % 3]) == 0)
-            return 1 + i / 3;
+            return i < 3 ? output_fd() : 2;
     }
     return -1;
 }

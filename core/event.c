@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "event.h"
+#include "plugin_call.h"
 #include "util.h"
 
 #include <stdlib.h>
@@ -116,7 +117,7 @@ void events_emit(struct events *events, const struct ciplug_event *event)
         /* Copied: a callback that adds a listener moves the list. */
         struct listener listener = events->list[i];
         if ((listener.reporter->events & (uint32_t)event->kind) && listener.reporter->event)
-            listener.reporter->event(listener.self, event);
+            PLUGIN_CALL(listener.name, listener.reporter->event(listener.self, event));
     }
 }
 
@@ -124,8 +125,10 @@ int events_finish(struct events *events)
 {
     for (size_t i = 0; i < events->n; i++) {
         struct listener listener = events->list[i];
-        if (listener.reporter->finish && listener.reporter->finish(listener.self) < 0)
-            events->failed = true;
+        int result = 0;
+        if (listener.reporter->finish)
+            PLUGIN_CALL(listener.name, result = listener.reporter->finish(listener.self));
+        events->failed |= result < 0;
     }
     return events->failed ? -1 : 0;
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct listener {
-    const char *name;
+    const char *name;                       /* of the plugin; NULL: the core's own */
     const struct ciplug_reporter *reporter; /* borrowed */
     void *self;
 };

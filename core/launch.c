@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "launch.h"
+#include "plugin_call.h"
 #include "util.h"
 
 #include <stdio.h>
@@ -213,8 +214,10 @@ static int apply(struct launch *launch, const struct use *use, struct ciplug_arg
 {
     struct ciplug_argv out = {ARGV_INIT};
     bool leaf = use->builder->flags & CIPLUG_BUILDER_LEAF;
-    int built = use->builder->build(use->plugin->self, &launch->command,
-                                    leaf || innermost ? NULL : current, &out);
+    int built;
+    PLUGIN_CALL(use->plugin->table.name,
+                built = use->builder->build(use->plugin->self, &launch->command,
+                                            leaf || innermost ? NULL : current, &out));
     if (built < 0 || out.argv.words.n == 0) {
         *error = xasprintf("%s could not build the command", use->name);
         argv_free(&out.argv);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 #include "msg.h"
+#include "output.h"
+#include "plugin_call.h"
 #include "safeguard.h"
 #include "strbuf.h"
 #include "util.h"
@@ -119,10 +121,12 @@ int main(int argc, char **argv)
     if (status < 0) {
         cli.run.hangup_ignored = hangup_ignored;
         msg_set_verbosity(cli.run.verbosity);
-        status = run_verb(&cli, &keeper);
+        plugin_call_guard();
+        status = output_take() < 0 ? 3 : run_verb(&cli, &keeper);
     }
     cli_free(&cli);
     if (keeper.fd >= 0)
         (void)keeper_finish(&keeper, NS_PER_S);
+    plugin_call_over();
     return status;
 }

@@ -4,6 +4,7 @@
  * one the items are dealt round.
  */
 #include "plan_internal.h"
+#include "plugin_call.h"
 #include "util.h"
 
 #include <fnmatch.h>
@@ -32,8 +33,11 @@ static uint64_t estimate(const struct plan *plan, const struct step *step, const
     for (size_t i = 0; i < plan->plugins->n; i++) {
         struct plugin *plugin = plan->plugins->list[i];
         uint64_t ns = 0;
-        if (plugin->opened && plugin->advisor.estimate &&
-            plugin->advisor.estimate(plugin->self, step->name, item, &ns) == 1)
+        int known = 0;
+        if (plugin->opened && plugin->advisor.estimate)
+            PLUGIN_CALL(plugin->table.name,
+                        known = plugin->advisor.estimate(plugin->self, step->name, item, &ns));
+        if (known == 1)
             return ns;
     }
     return 0;

@@ -3,6 +3,7 @@
 #include "msg.h"
 #include "pathtrust.h"
 #include "plugin_api.h"
+#include "plugin_call.h"
 #include "plugin_table.h"
 #include "plugins.h"
 #include "util.h"
@@ -162,7 +163,8 @@ static struct plugin *load_file(struct plugins *plugins, int *fd, const char *na
     struct plugin *plugin = NULL;
     struct elf_abi abi;
     if (elfcheck(*fd, &abi, why) == 0 && check_abi(&abi, why) == 0) {
-        const struct ciplug_plugin *table = run_entry(fd, why);
+        const struct ciplug_plugin *table;
+        PLUGIN_FIRST_CALL(name, table = run_entry(fd, why));
         if (table)
             plugin = plugin_new(plugins, table, name, path, why);
     }

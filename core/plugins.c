@@ -2,6 +2,7 @@
 #include "plugins.h"
 #include "msg.h"
 #include "plugin_api.h"
+#include "plugin_call.h"
 #include "plugin_table.h"
 #include "util.h"
 
@@ -146,7 +147,11 @@ int plugins_open(struct plugins *plugins, struct problems *problems)
         struct plugin *plugin = plugins->list[i];
         if (plugin->opened)
             continue;
-        if (plugin->table.open && plugin->table.open(&plugin->api, &plugin->self)) {
+        int opened = 0;
+        if (plugin->table.open)
+            PLUGIN_FIRST_CALL(plugin->table.name,
+                              opened = plugin->table.open(&plugin->api, &plugin->self));
+        if (opened) {
             problems_add(problems, NULL, 0, "plugin '%s': cannot be used: its open() failed (%s)",
                          plugin->table.name, plugin->path);
             result = -1;
@@ -162,7 +167,7 @@ void plugins_close(struct plugins *plugins)
     for (size_t i = plugins->n; i > 0; i--) {
         struct plugin *plugin = plugins->list[i - 1];
         if (plugin->opened && plugin->table.close)
-            plugin->table.close(plugin->self);
+            PLUGIN_CALL(plugin->table.name, plugin->table.close(plugin->self));
         plugin->opened = false;
     }
     for (size_t i = 0; i < plugins->n; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "launch.h"
+#include "output.h"
 #include "run.h"
 #include "util.h"
 
@@ -82,7 +83,7 @@ int run_dry(struct plan *plan)
             show_step(&out, &launcher, &plan->cleanups[i]);
     }
     mask_free(mask);
-    if (write_all(1, strbuf_text(&out), out.len) == 0)
+    if (write_all(output_fd(), strbuf_text(&out), out.len) == 0)
         return 0;
     msg(MSG_ERROR, "cannot write to standard output: %s", strerror(errno));
     return 3;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "output.h"
 #include "run_internal.h"
 #include "util.h"
 
@@ -17,20 +18,20 @@ int run_start_screen(struct run *run)
     const struct run_options *options = run->options;
     struct console_settings settings = {
         .output = options->output,
-        .color = screen_wants_color(1, options->color),
-        .progress = screen_is_terminal(1) && strcmp(options->progress, "auto") == 0,
+        .color = screen_wants_color(output_fd(), options->color),
+        .progress = screen_is_terminal(output_fd()) && strcmp(options->progress, "auto") == 0,
         .heartbeat = strcmp(options->progress, "none") != 0,
         .verbosity = options->verbosity,
     };
     settings.heartbeat &= !settings.progress;
-    run->screen = screen_new(1, settings.color);
+    run->screen = screen_new(output_fd(), settings.color);
     if (!run->screen) {
         msg(MSG_ERROR, "cannot start the thread for the screen: %s", strerror(errno));
         return -1;
     }
     settings.screen = run->screen;
     run->console = console_new(&settings);
-    events_add(&run->events, "console", &console_reporter, run->console);
+    events_add(&run->events, NULL, &console_reporter, run->console);
     msg_set_sink(isatty(2) && settings.progress ? on_message : NULL, run->screen);
     return 0;
 }

@@ -99,6 +99,11 @@ static void on_signal(uv_signal_t *handle, int signo)
 
 void run_watch_signals(struct run *run)
 {
+    const struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
+    /* As main has set them: a plugin may have thought otherwise. */
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+    sigaction(SIGCHLD, &standard, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
         uv_signal_init(&run->loop, &run->signals[i]);
         run->signals[i].data = run;

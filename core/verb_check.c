@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "launch.h"
+#include "output.h"
 #include "util.h"
 #include "verbs.h"
 
@@ -109,7 +110,7 @@ static int print_verdict(const struct plan *plan)
         "%s: %zu step%s, %zu cleanup step%s, %u worker%s: no problem found\n", plan->config->file,
         plan->n_steps, plan->n_steps == 1 ? "" : "s", plan->n_cleanups,
         plan->n_cleanups == 1 ? "" : "s", (unsigned)plan->n_slots, plan->n_slots == 1 ? "" : "s");
-    return write_all(1, text, strlen(text)) < 0 ? 3 : 0;
+    return write_all(output_fd(), text, strlen(text)) < 0 ? 3 : 0;
 }
 
 int verb_check(const struct cli *cli)

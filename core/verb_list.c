@@ -3,6 +3,7 @@
 #include "base64.h"
 #include "harmless.h"
 #include "msg.h"
+#include "output.h"
 #include "util.h"
 
 #include <errno.h>
@@ -364,7 +365,7 @@ int verb_list(const struct plan *plan, bool json, int verbosity)
     AUTO_FREE char *text = json ? as_json(plan) : as_text(plan, verbosity);
     for (size_t i = 0; i < plan->notices.n; i++)
         msg(MSG_NOTICE, "%s", plan->notices.v[i]);
-    if (write_all(1, text, strlen(text)) == 0 || errno == EPIPE)
+    if (write_all(output_fd(), text, strlen(text)) == 0 || errno == EPIPE)
         return 0;
     msg(MSG_ERROR, "cannot write to standard output: %s", strerror(errno));
     return 3;

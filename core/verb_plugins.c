@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "verb_plugins.h"
 #include "msg.h"
+#include "output.h"
 #include "plugin_table.h"
 #include "util.h"
 
@@ -300,7 +301,7 @@ int verb_plugins(int argc, char **argv, struct plugins *plugins)
     int status = problems.n ? 2 : 0;
     problems_print(&problems);
     problems_free(&problems);
-    if (write_all(STDOUT_FILENO, strbuf_text(&out), out.len)) {
+    if (write_all(output_fd(), strbuf_text(&out), out.len)) {
         msg(MSG_ERROR, "standard output: %s", strerror(errno));
         return 3;
     }

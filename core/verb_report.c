@@ -4,6 +4,7 @@
 #include "event.h"
 #include "interrupted.h"
 #include "journal.h"
+#include "output.h"
 #include "rundir.h"
 #include "safeguard.h"
 #include "util.h"
@@ -75,7 +76,7 @@ static int print_console(const struct cli *cli, int fd)
     }
     struct console *console = console_new(&settings);
     struct events events = {0};
-    events_add(&events, "console", &console_reporter, console);
+    events_add(&events, NULL, &console_reporter, console);
     int status = replay(cli, &events);
     if (events_finish(&events) < 0 && status == 0)
         status = 3;
@@ -91,7 +92,7 @@ static int report_to_console(const struct cli *cli, const char *path)
 {
     struct atomicfile file;
     if (!path)
-        return print_console(cli, 1);
+        return print_console(cli, output_fd());
     int status = atomicfile_open(&file, path) < 0 ? 3 : print_console(cli, file.fd);
     if (file.fd < 0 || atomicfile_close(&file, status == 0) < 0) {
         msg(MSG_ERROR, "cannot write %s: %s", path, strerror(errno));

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "util.h"
 #include "verb_list.h"
 #include "verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int load_plan(struct loaded *loaded, const struct cli *cli)
 {

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whose code is running: should a plugin crash, or call exit(), the last line names it. What was
+ * journaled stays, and the hands kill what runs when they see our end.
+ */
+#ifndef CIPLUG_CORE_PLUGIN_CALL_H
+#define CIPLUG_CORE_PLUGIN_CALL_H
+
+#include <sys/types.h>
+
+/* Around each call of a plugin's code, which may call the core, which may call another plugin.
+ * `name` must outlive the call. */
+#define PLUGIN_CALL(name, ...)                                                                     \
+    do {                                                                                           \
+        const char *outer_plugin = plugin_call_enter(name);                                        \
+        __VA_ARGS__;                                                                               \
+        plugin_call_leave(outer_plugin);                                                           \
+    } while (0)
+
+/* The same for the first calls: current folder and umask are afterwards as they were, so that
+ * relative paths mean what the caller meant. */
+#define PLUGIN_FIRST_CALL(name, ...)                                                               \
+    do {                                                                                           \
+        struct surroundings surroundings = surroundings_keep();                                    \
+        PLUGIN_CALL(name, __VA_ARGS__);                                                            \
+        surroundings_restore(&surroundings);                                                       \
+    } while (0)
+
+struct surroundings {
+    int folder;
+    mode_t mask;
+};
+struct surroundings surroundings_keep(void);
+void surroundings_restore(struct surroundings *kept);
+
+const char *plugin_call_enter(const char *name);
+void plugin_call_leave(const char *outer);
+
+/* From now on fatal signals and exit() are answered. Only in the process that loads plugins: what
+ * is forked would keep it. */
+void plugin_call_guard(void);
+/* main is about to return: exit() is as it should be. */
+void plugin_call_over(void);
+
+#endif

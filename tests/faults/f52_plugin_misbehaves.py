@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""52: A plugin prints to standard output, changes folder, umask, locale and signals, leaks descriptors.
+
+Machine output stays valid, since standard output is ciplug's own and what a plugin prints goes to standard error; the run's
+files, numbers and commands are the same as without."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import plugin  # noqa: E402
+from harness import Case, main  # noqa: E402
+
+SHOP = plugin.Workshop()
+unittest.addModuleCleanup(SHOP.close)
+INI = f"""
+[ciplug]
+plugins = shell {SHOP.dir}/rude.so
+[step first]
+command = pwd; umask; ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status
+timeout = 0.5m
+[step last]
+uses = rude
+command = sleep 0.3; pwd; umask; ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status
+stdin = input
+artifacts = made
+[step after]
+command = echo made > made; cat
+stdin = input
+artifacts = made
+[cleanup c]
+command = echo x
+"""
+
+
+def setUpModule():  # pylint: disable=invalid-name
+    SHOP.build("rude.c", "rude")
+    make_locale()
+
+
+def make_locale():
+    """A locale with a decimal comma; the tests go on without."""
+    if shutil.which("localedef"):
+        subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", str(SHOP.dir / "de_DE.UTF-8")],
+                       capture_output=True, check=False)
+
+
+class Misbehaves(Case):
+    def setUp(self):
+        super().setUp()
+        self.env.update(LOCPATH=str(SHOP.dir), LC_ALL="de_DE.UTF-8", CIPLUG_TEST_FOLDER=str(SHOP.dir))
+        self.write("input", "stdin\n")
+
+    def everywhere(self, check, *args, expect=0, **how):
+        """check(where, ended) after a run for each place."""
+        for where in ("constructor", "open", "last", "event", "finish", "close"):
+            with self.subTest(where=where):
+                self.count(repeats=1)
+                shutil.rmtree(self.dir / ".ciplug", ignore_errors=True)
+                ended = self.ci(INI, *args, env={"CIPLUG_TEST_RUDE": f"{where}:misbehave"}, **how)
+                self.assertEqual(ended.status, expect, ended.all)
+                check(where, ended)
+
+    def test_machine_output_stays_valid(self):
+        for verb, args in (("list", ["--json"]), ("plugins", ["rude", "--json", "--plugin-path", str(SHOP.dir)])):
+            for where in ("constructor", "open"):
+                with self.subTest(verb=verb, where=where):
+                    self.write("ci.ini", INI)
+                    ended = self.verb(verb, *args, env={"CIPLUG_TEST_RUDE": f"{where}:misbehave"})
+                    self.assertEqual(ended.status, 0, ended.all)
+                    for text in ("printed", "written", "buffer"):
+                        self.assertNotIn(text, ended.out)
+                    self.assertTrue(json.loads(ended.out))
+                    if (verb, where) != ("plugins", "open"):
+                        self.assertIn("printed", ended.err)
+                        self.assertIn("left in the buffer", ended.err)
+
+    def test_a_dry_run_can_be_pasted(self):
+        for where in ("constructor", "open", "last", "close"):
+            with self.subTest(where=where):
+                ended = self.ci(INI, "-n", env={"CIPLUG_TEST_RUDE": f"{where}:misbehave"})
+                self.assertEqual(ended.status, 0, ended.all)
+                self.assertNotIn("printed", ended.out)
+                self.assertNotIn("written", ended.out)
+
+    def test_the_screen(self):
+        def check(_, ended):
+            self.assertNotIn("written", ended.out)
+            self.assertIn("written", ended.err)
+        self.everywhere(check)
+
+    def test_a_report_to_standard_output_by_its_name(self):
+        self.passes(INI)
+        for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+            ended = self.verb("report", "--to", f"console={name}")
+            self.assertEqual((ended.status, ended.err), (0, ""))
+            self.assertIn("PASS first", ended.out)
+
+    def test_the_runs_files_are_where_they_belong(self):
+        before = sorted(SHOP.dir.iterdir())
+
+        def check(*_):
+            self.assertEqual(sorted(SHOP.dir.iterdir()), before)
+            run = self.run_of()
+            self.assertEqual(run.text("after"), "stdin\n")
+            self.assertEqual((run.folder / "artifacts" / "after" / "1" / "made").read_text(), "made\n")
+            for path in [run.folder, *run.folder.rglob("*")]:
+                if "artifacts" not in path.parts[:-1]:
+                    self.assertEqual(path.lstat().st_mode & 0o077, 0, path)
+        self.everywhere(check)
+
+    def test_commands_do_not_notice(self):
+        self.passes(INI)
+        want = self.run_of().text("first")
+
+        def check(*_):
+            run = self.run_of()
+            self.assertEqual((run.text("first"), run.text("last")), (want, want))
+        self.everywhere(check)
+
+    def test_numbers_have_no_comma(self):
+        def check(_, ended):
+            self.assertIsNone(re.search(r"\d,\d", ended.out), ended.out)
+            for record in self.run_of().of("command_finished"):
+                self.assertRegex(record["started"], r"\d\.\d{6}Z$")
+        self.everywhere(check)
+        if not (SHOP.dir / "de_DE.UTF-8").exists():
+            self.skipTest("no locale with a decimal comma can be made here (localedef, de_DE)")
+
+    def test_a_closed_screen_is_still_no_end(self):
+        self.everywhere(lambda *_: self.assertEqual(self.outcomes("after"), ["passed"]), stdout=self.closed_pipe())
+
+    def closed_pipe(self):
+        read, write = os.pipe()
+        os.close(read)
+        self.addCleanup(os.close, write)
+        return write
+
+    def test_the_end_of_a_run_by_a_signal(self):
+        """Also where a plugin ignored the signal before the run began."""
+        for where in ("constructor", "open"):
+            with self.subTest(where=where):
+                shutil.rmtree(self.dir / ".ciplug", ignore_errors=True)
+                running = self.start(INI + "[step wait]\nneeds =\ncommand = touch there; sleep 600\n",
+                                     env={"CIPLUG_TEST_RUDE": f"{where}:misbehave"})
+                self.wait_file("there")
+                running.send(signal.SIGTERM)
+                self.assertEqual(running.wait().status, 128 + signal.SIGTERM)
+                (self.dir / "there").unlink()
+
+
+if __name__ == "__main__":
+    main(controls={"private_output": "Misbehaves.test_machine_output_stays_valid",
+                   "folder_after_plugins": "Misbehaves.test_the_runs_files_are_where_they_belong"})
