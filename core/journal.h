@@ -7,12 +7,13 @@
  *   run_started       version (1), run, name, config, argv, pid, pid_started, boot_id, ciplug,
  *                     text
  *   step_started      step, cleanup, planned
- *   command_started   what, command (as shown), log_out, log_err
+ *   command_started   what, command (as shown), log_out, log_err, key, grouping
  *   command_notice    what, text
  *   run_notice        text
  *   intent            kind, what: before anything outside is created
  *   command_finished  what, outcome, exit_code, signal, started, duration_ns, bytes_out, bytes_err,
- *                     flags, reason, final, log_out, log_err, key (of --resume)
+ *                     flags, reason, final, log_out, log_err, key and grouping (of
+ *                     --resume)
  *   step_finished     step, cleanup, outcome, reason, ledger
  *   run_finished      exit_status, reason, ledger, cleanup_ledger
  * where "what" is step, cleanup, number, count, item, items, worker, host, attempt, project, label.
@@ -51,11 +52,11 @@ int journal_create(struct journal *journal, const char *path);
 /* The rest return 0, or -1 (journal->error says why); the caller turns that into status 3. */
 int journal_run_started(struct journal *journal, const struct ciplug_event *event,
                         const struct journal_header *header);
-/* Every kind but RUN_STARTED; COMMAND_OUTPUT and unknown kinds are left out. `key` goes with
- * COMMAND_FINISHED (resume; 0: none), `shown` with COMMAND_STARTED, `cleanup` with RUN_FINISHED;
- * each may be NULL, and so may `extra`. */
+/* Every kind but RUN_STARTED; COMMAND_OUTPUT and unknown kinds are left out. `key` and `grouping`
+ * go with COMMAND_STARTED and COMMAND_FINISHED (resume; 0: none), `shown` with COMMAND_STARTED,
+ * `cleanup` with RUN_FINISHED; each may be NULL, and so may `extra`. */
 struct journal_extra {
-    uint64_t key;
+    uint64_t key, grouping;
     const char *shown;
     const struct ciplug_ledger *cleanup;
 };

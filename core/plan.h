@@ -48,6 +48,7 @@ struct planned {
     uint32_t number;
     size_t *units; /* indexes into step->units */
     size_t n;
+    bool carried; /* of plan_regroup(): it will not run */
 };
 
 struct range {
@@ -120,7 +121,7 @@ struct step {
     struct unit *units; /* as of now; see plan_step_commands */
     size_t n_units;
     struct planned *commands;
-    size_t n_commands;  /* batch: 0 until the schedule forms them */
+    size_t n_commands;  /* batch: those of plan_regroup() only, the schedule forms the rest */
     uint32_t count_all; /* {count}: commands of the step, also those that a STEP:GLOB leaves out, so
                            that "shard 3 of 10" stays what it is; batch: 0, not known */
     bool preview;       /* units are what is there now and are found again when the step starts */
@@ -183,12 +184,22 @@ void plan_free(struct plan *plan);
 int plan_step_commands(const struct plan *plan, struct step *step, const struct strv *lines,
                        char **error);
 
+/* Deal anew: these groups of units stay as they are, with their numbers where those are free (0:
+ * any); what is in none of them is dealt by `split` to as many groups as it has left beside those
+ * that run, or is left to batches. `groups` are the caller's, their units go over. */
+void plan_regroup(const struct plan *plan, struct step *step, struct planned *groups, size_t n);
+/* The lines of a file are added, without empty ones, without CR. 0, or -1 with *why (the
+ * caller's): "cannot be read: ..." */
+int plan_read_lines(const char *path, struct strv *lines, char **why);
+
 const struct step *plan_find_step(const struct plan *plan, const char *name);
 const struct host *plan_slot_host(const struct plan *plan, uint32_t slot);
 /* Whether the step may use the slot: a plain `workers = N` allows all slots of its hosts (N of them
  * at once); with `per` these are exactly the slots that get a command each, in order, so the first
  * one of each host for `per = host`. */
 bool plan_slot_allowed(const struct plan *plan, const struct step *step, uint32_t slot);
+/* The n-th (from 0) slot that the step may use; 0: there is none. */
+uint32_t plan_nth_slot(const struct plan *plan, const struct step *step, uint32_t n);
 /* How many slots the step may take at once (a command takes `weight` of them). */
 uint32_t plan_step_slots(const struct plan *plan, const struct step *step);
 /* Whether two units are of the same cell of the matrix. Those of a cell stand together; a command

@@ -88,31 +88,39 @@ static void add_line(struct strv *items, const char *line, size_t length)
         strv_pushn(items, line, length);
 }
 
+int plan_read_lines(const char *path, struct strv *lines, char **why)
+{
+    AUTO_FREE char *text = NULL;
+    size_t length;
+    if (read_file(path, ITEMS_FILE_MAX, &text, &length) < 0) {
+        *why = xasprintf("cannot be read: %s", errno == EINVAL  ? "not a regular file"
+                                               : errno == EFBIG ? "longer than 64 MiB"
+                                                                : strerror(errno));
+        return -1;
+    }
+    if (memchr(text, '\0', length)) {
+        *why = xstrdup("holds NUL bytes");
+        return -1;
+    }
+    for (const char *line = text; *line;) {
+        size_t n = strcspn(line, "\n");
+        add_line(lines, line, n);
+        line += n + (line[n] == '\n');
+    }
+    return 0;
+}
+
 static int read_items(const struct plan *plan, const struct step *step, struct strv *items,
                       char **error)
 {
     const char *name = step->items_file.text;
     AUTO_FREE char *path =
         *name == '/' ? xstrdup(name) : xasprintf("%s/%s", plan->config->dir, name);
-    AUTO_FREE char *text = NULL;
-    size_t length;
-    if (read_file(path, ITEMS_FILE_MAX, &text, &length) < 0) {
-        const char *why = errno == EINVAL  ? "not a regular file"
-                          : errno == EFBIG ? "longer than 64 MiB"
-                                           : strerror(errno);
-        *error = xasprintf("items_file: %s cannot be read: %s", name, why);
-        return -1;
-    }
-    if (memchr(text, '\0', length)) {
-        *error = xasprintf("items_file: %s holds NUL bytes", name);
-        return -1;
-    }
-    for (const char *line = text; *line;) {
-        size_t n = strcspn(line, "\n");
-        add_line(items, line, n);
-        line += n + (line[n] == '\n');
-    }
-    return 0;
+    AUTO_FREE char *why = NULL;
+    if (plan_read_lines(path, items, &why) == 0)
+        return 0;
+    *error = xasprintf("items_file: %s %s", name, why);
+    return -1;
 }
 
 /* Items and their number; the number alone where there are none. */

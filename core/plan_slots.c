@@ -298,6 +298,15 @@ uint32_t plan_allowed_slots(const struct plan *plan, const struct step *step)
     return n;
 }
 
+uint32_t plan_nth_slot(const struct plan *plan, const struct step *step, uint32_t n)
+{
+    for (uint32_t slot = 1; slot <= plan->n_slots; slot++) {
+        if (plan_slot_allowed(plan, step, slot) && n-- == 0)
+            return slot;
+    }
+    return 0;
+}
+
 uint32_t plan_step_slots(const struct plan *plan, const struct step *step)
 {
     uint32_t n = plan_allowed_slots(plan, step);

@@ -120,9 +120,11 @@ static int by_number(const void *left, const void *right)
     return *a < *b ? -1 : *a > *b;
 }
 
-static void make_groups(const struct plan *plan, struct step *step, struct weighed *list, size_t n)
+static void make_groups(const struct plan *plan, struct step *step, struct weighed *list, size_t n,
+                        size_t n_groups)
 {
-    size_t n_groups = step->split < n ? step->split : n;
+    if (n_groups > n)
+        n_groups = n;
     AUTO_FREE struct group *groups = xcalloc(n_groups, sizeof *groups);
     weigh(plan, step, list, n);
     for (size_t i = 0; i < n_groups; i++)
@@ -151,20 +153,23 @@ static bool alone(const struct step *step, const struct unit *unit)
     return false;
 }
 
-/* Units of one cell, `from` to before `to`: those that run alone are known to be slow, so they come
- * first. */
-static void split_cell(const struct plan *plan, struct step *step, size_t from, size_t to)
+/* Units of one cell, `from` to before `to`, without those that are taken: those that run alone are
+ * known to be slow, so they come first. */
+static void split_cell(const struct plan *plan, struct step *step, size_t from, size_t to,
+                       const bool *taken, size_t n_groups)
 {
     AUTO_FREE struct weighed *rest = xcalloc(to - from, sizeof *rest);
     size_t n = 0;
     for (size_t i = from; i < to; i++) {
+        if (taken && taken[i])
+            continue;
         if (alone(step, &step->units[i]))
             plan_add_command(step, (uint32_t)step->n_commands + 1, &i, 1);
         else
             rest[n++].unit = i;
     }
     if (n > 0)
-        make_groups(plan, step, rest, n);
+        make_groups(plan, step, rest, n, n_groups);
 }
 
 bool plan_same_cell(const struct unit *a, const struct unit *b)
@@ -178,13 +183,103 @@ bool plan_same_cell(const struct unit *a, const struct unit *b)
     return true;
 }
 
+/* Behind the last unit of the cell of unit `from`. */
+static size_t cell_end(const struct step *step, size_t from)
+{
+    size_t to = from + 1;
+    while (to < step->n_units && plan_same_cell(&step->units[from], &step->units[to]))
+        to++;
+    return to;
+}
+
 void plan_split(const struct plan *plan, struct step *step)
 {
-    for (size_t from = 0; from < step->n_units;) {
-        size_t to = from + 1;
-        while (to < step->n_units && plan_same_cell(&step->units[from], &step->units[to]))
-            to++;
-        split_cell(plan, step, from, to);
-        from = to;
+    for (size_t from = 0, to; from < step->n_units; from = to) {
+        to = cell_end(step, from);
+        split_cell(plan, step, from, to, NULL, step->split);
     }
+}
+
+/* --- anew, beside groups that stay --- */
+
+/* How many groups are left for the rest of a cell: at least one. */
+static size_t groups_left(const struct step *step, size_t from, size_t to,
+                          const struct planned *groups, size_t n)
+{
+    size_t running = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t unit = groups[i].units[0];
+        bool is_alone = groups[i].n == 1 && alone(step, &step->units[unit]);
+        running += unit >= from && unit < to && !groups[i].carried && !is_alone;
+    }
+    return running < step->split ? step->split - running : 1;
+}
+
+static int by_wish(const void *left, const void *right)
+{
+    const struct planned *a = left, *b = right;
+    if (a->number != b->number)
+        return a->number < b->number ? -1 : 1;
+    return a->units[0] < b->units[0] ? -1 : a->units[0] > b->units[0];
+}
+
+/* Each number once: who comes second, or has none, gets the lowest that is free. */
+static void number_commands(struct step *step)
+{
+    struct planned *commands = step->commands;
+    size_t n = step->n_commands, at = 0;
+    AUTO_FREE uint32_t *used = xcalloc(n, sizeof *used);
+    size_t n_used = 0;
+    qsort(commands, n, sizeof *commands, by_wish);
+    for (size_t i = 0; i < n; i++) {
+        if (commands[i].number > PLAN_UNITS_MAX ||
+            (n_used > 0 && commands[i].number == used[n_used - 1]))
+            commands[i].number = 0;
+        if (commands[i].number)
+            used[n_used++] = commands[i].number;
+    }
+    uint32_t free_number = 1;
+    for (size_t i = 0; i < n; i++) {
+        while (!commands[i].number && at < n_used && used[at] == free_number) {
+            at++;
+            free_number++;
+        }
+        if (!commands[i].number)
+            commands[i].number = free_number++;
+    }
+    qsort(commands, n, sizeof *commands, by_wish);
+}
+
+static void split_rest(const struct plan *plan, struct step *step, const struct planned *groups,
+                       size_t n)
+{
+    AUTO_FREE bool *taken = xcalloc(step->n_units, sizeof *taken);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < groups[i].n; k++)
+            taken[groups[i].units[k]] = true;
+    }
+    for (size_t from = 0, to; from < step->n_units; from = to) {
+        to = cell_end(step, from);
+        split_cell(plan, step, from, to, taken, groups_left(step, from, to, groups, n));
+    }
+    for (size_t i = 0; i < step->n_commands; i++)
+        step->commands[i].number = 0;
+}
+
+void plan_regroup(const struct plan *plan, struct step *step, struct planned *groups, size_t n)
+{
+    for (size_t i = 0; i < step->n_commands; i++)
+        free(step->commands[i].units);
+    free(step->commands);
+    step->n_commands = 0;
+    step->commands = xcalloc(step->n_units, sizeof *step->commands);
+    if (step->split)
+        split_rest(plan, step, groups, n);
+    for (size_t i = 0; i < n; i++)
+        step->commands[step->n_commands++] = groups[i];
+    if (step->n_commands == 0)
+        return;
+    number_commands(step);
+    if (step->split)
+        step->count_all = step->commands[step->n_commands - 1].number;
 }

@@ -137,6 +137,14 @@ static void put_exact(struct record *record, const char *key, const char *text,
     put(record, key64, json_stringn(strbuf_text(&encoded), encoded.len));
 }
 
+static void put_hash(struct record *record, const char *key, uint64_t hash)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    if (hash)
+        put_name(record, key, text);
+}
+
 static void put_ledger(struct record *record, const char *key, const struct ciplug_ledger *ledger)
 {
     if (!ledger)
@@ -300,6 +308,8 @@ static void put_kind(struct record *record, const struct ciplug_event *event,
         put_command(record, event);
         put_text(record, "command", extra->shown);
         put_logs(record, event);
+        put_hash(record, "key", extra->key);
+        put_hash(record, "grouping", extra->grouping);
         break;
     case CIPLUG_COMMAND_NOTICE:
         put_command(record, event);
@@ -308,11 +318,8 @@ static void put_kind(struct record *record, const struct ciplug_event *event,
     case CIPLUG_COMMAND_FINISHED:
         put_command(record, event);
         put_result(record, event);
-        if (extra->key) {
-            char key[17];
-            snprintf(key, sizeof key, "%016" PRIx64, extra->key);
-            put_name(record, "key", key);
-        }
+        put_hash(record, "key", extra->key);
+        put_hash(record, "grouping", extra->grouping);
         break;
     case CIPLUG_STEP_FINISHED:
         put_step(record, event);

@@ -254,16 +254,22 @@ static void read_result(struct reading *reading)
     reading->event.result = result;
 }
 
-static uint64_t read_key(struct reading *reading)
+static uint64_t get_hash(struct reading *reading, const char *key)
 {
-    const char *text = get_text(reading, "key");
+    const char *text = get_text(reading, key);
     if (!text)
         return 0;
     char *end;
-    uint64_t key = strtoull(text, &end, 16);
+    uint64_t hash = strtoull(text, &end, 16);
     if (strspn(text, "0123456789abcdef") != 16 || *end)
         reading->bad = true;
-    return key;
+    return hash;
+}
+
+static void read_keys(struct reading *reading)
+{
+    reading->extra.key = get_hash(reading, "key");
+    reading->extra.grouping = get_hash(reading, "grouping");
 }
 
 static void read_planned(struct reading *reading)
@@ -288,6 +294,7 @@ static void read_kind(struct reading *reading)
         read_command(reading);
         read_logs(reading);
         reading->extra.shown = get_text(reading, "command");
+        read_keys(reading);
         break;
     case CIPLUG_COMMAND_NOTICE:
         read_command(reading);
@@ -296,7 +303,7 @@ static void read_kind(struct reading *reading)
     case CIPLUG_COMMAND_FINISHED:
         read_command(reading);
         read_result(reading);
-        reading->extra.key = read_key(reading);
+        read_keys(reading);
         break;
     case CIPLUG_STEP_FINISHED:
         event->outcome = get_outcome(reading, 0);

@@ -2,6 +2,7 @@
 #include "resume.h"
 #include "event.h"
 #include "journal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -9,210 +10,208 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash_text(uint64_t hash, const char *text)
+/* A journal while it is read. */
+struct reading {
+    struct resume *resume;
+    struct running {
+        uint64_t place; /* of step and number */
+        size_t command;
+    } * running; /* started, not ended */
+    size_t n, alloc;
+};
+
+static uint64_t place_of(const struct ciplug_command *command)
 {
-    /* The NUL belongs to it, so that "a","bc" and "ab","c" differ; an absent text differs from "".
-     */
-    return text ? hash_bytes(hash, text, strlen(text) + 1) : hash_bytes(hash, "\x01", 1);
+    return hash_bytes(resume_unit(command->step, ""), &command->number, sizeof command->number);
 }
 
-static uint64_t hash_use(uint64_t hash, const struct plan *plan, const struct step *step,
-                         const struct plugin *plugin)
+static struct running *find_running(const struct reading *reading, uint64_t place)
 {
-    hash = hash_text(hash, plugin->table.name);
-    hash = hash_text(hash, plugin->table.version);
-    for (size_t i = 0; plugin->options[i]; i++) {
-        const char *name = plugin->options[i]->name;
-        const struct config_value *value = plan_option(plan, step, NULL, plugin->table.name, name);
-        hash = hash_text(hash_text(hash, name), value ? value->value : NULL);
+    for (size_t i = reading->n; i-- > 0;) {
+        if (reading->running[i].place == place)
+            return &reading->running[i];
     }
-    return hash;
+    return NULL;
 }
 
-uint64_t resume_key(const struct plan *plan, const struct step *step)
+static void add_units(struct resume_command *command, const struct ciplug_command *said)
 {
-    uint64_t hash = hash_text(HASH_START, step->name);
-    hash = hash_text(hash, step->command.text);
-    for (size_t i = 0; i < step->shell.n; i++)
-        hash = hash_text(hash, step->shell.v[i]);
-    for (size_t i = 0; i < step->n_uses; i++) {
-        hash = hash_text(hash, step->uses[i].name);
-        hash = hash_use(hash, plan, step, step->uses[i].plugin);
-    }
-    struct plugin *shell = plugins_find(plan->plugins, "shell");
-    if (step->command.text && shell)
-        hash = hash_use(hash, plan, step, shell);
-    for (size_t i = 0; i < step->n_env; i++)
-        hash = hash_text(hash, step->env[i].text);
-    hash = hash_text(hash, step->cwd.text);
-    return hash_text(hash, step->stdin_file.text);
+    char number[12];
+    snprintf(number, sizeof number, "%u", (unsigned)said->number);
+    const char *const one[] = {said->item ? said->item : number, NULL};
+    const char *const *names = said->items && said->items[0] ? said->items : one;
+    while (names[command->n_units])
+        command->n_units++;
+    command->n_all = command->n_units;
+    command->units = xcalloc(command->n_units, sizeof *command->units);
+    for (size_t i = 0; i < command->n_units; i++)
+        command->units[i] = resume_unit(said->step, names[i]);
 }
 
-static uint64_t hash_unit(const char *step, uint64_t key, const char *name)
+static size_t add_command(struct reading *reading, const struct ciplug_command *said)
 {
-    return hash_text(hash_bytes(hash_text(HASH_START, step), &key, sizeof key), name);
+    struct resume_command *command = resume_add(reading->resume);
+    command->number = said->number;
+    command->state = RESUME_OPEN;
+    add_units(command, said);
+    return reading->resume->n_commands - 1;
 }
 
-/* What the journal calls the unit: see launch.c. */
-static const char *unit_name(const struct step *step, const struct unit *unit)
+static void on_started(struct reading *reading, const struct ciplug_command *said,
+                       const struct journal_extra *extra)
 {
-    return unit->item && !step->n_axes ? unit->item : unit->label;
+    uint64_t place = place_of(said);
+    if (said->attempt > 1 && find_running(reading, place))
+        return;
+    size_t index = add_command(reading, said);
+    reading->resume->commands[index].started = true;
+    reading->resume->commands[index].key = extra->key;
+    reading->resume->commands[index].grouping = extra->grouping;
+    ARRAY_GROW(reading->running, reading->n, reading->alloc);
+    reading->running[reading->n++] = (struct running){place, index};
 }
 
-static void add(struct resume *resume, uint64_t hash, const struct ciplug_result *result,
-                bool alone)
+static void on_finished(struct reading *reading, const struct ciplug_command *said,
+                        const struct ciplug_result *result, const struct journal_extra *extra)
 {
-    bool passed = result->outcome == CIPLUG_PASSED || (result->flags & CIPLUG_FLAG_CARRIED);
-    const char *log_out = alone && passed ? result->log_out : NULL;
-    ARRAY_GROW(resume->entries, resume->n, resume->alloc);
-    resume->entries[resume->n++] = (struct resume_entry){
-        .hash = hash, .failed = !passed, .log_out = log_out ? xstrdup(log_out) : NULL};
+    struct running *running = find_running(reading, place_of(said));
+    size_t index = running ? running->command : add_command(reading, said);
+    if (running)
+        *running = reading->running[--reading->n];
+    struct resume_command *command = &reading->resume->commands[index];
+    bool carried = result->flags & CIPLUG_FLAG_CARRIED;
+    bool passed = result->outcome == CIPLUG_PASSED || carried;
+    command->key = extra->key;
+    command->grouping = extra->grouping;
+    command->state = passed ? RESUME_PASSED : RESUME_FAILED;
+    command->started = carried || said->worker > 0;
+    if (passed && result->log_out && !(result->flags & CIPLUG_FLAG_TRUNCATED))
+        command->log_out = xstrdup(result->log_out);
+    command->bytes = result->bytes_out;
 }
 
 static void on_event(void *data, const struct ciplug_event *event,
                      const struct journal_extra *extra)
 {
-    struct resume *resume = data;
+    struct reading *reading = data;
+    struct resume *resume = reading->resume;
     if (event->run && !resume->run[0])
         memcpy(resume->run, event->run, strnlen(event->run, sizeof resume->run - 1));
-    if (event->kind != CIPLUG_COMMAND_FINISHED || !event->result->final || !extra || event->cleanup)
+    if (event->cleanup || !event->command || !event->command->step)
         return;
-    const struct ciplug_command *command = event->command;
-    for (size_t i = 0; command->items && command->items[i]; i++) {
-        add(resume, hash_unit(command->step, extra->key, command->items[i]), event->result,
-            !command->items[1]);
-    }
-    if (command->items)
-        return;
-    char number[12];
-    snprintf(number, sizeof number, "%u", (unsigned)command->number);
-    add(resume, hash_unit(command->step, extra->key, command->item ? command->item : number),
-        event->result, true);
+    if (event->kind == CIPLUG_COMMAND_STARTED)
+        on_started(reading, event->command, extra);
+    else if (event->kind == CIPLUG_COMMAND_FINISHED && event->result->final)
+        on_finished(reading, event->command, event->result, extra);
 }
+
+/* --- what counts --- */
+
+struct ranked {
+    struct resume_entry entry;
+    uint64_t order;
+};
 
 static int compare(const void *left, const void *right)
 {
-    const struct resume_entry *a = left, *b = right;
-    if (a->hash != b->hash)
-        return a->hash < b->hash ? -1 : 1;
-    return (int)b->failed - (int)a->failed;
-}
-
-/* The first entry with this hash, or NULL. */
-static const struct resume_entry *find(const struct resume *resume, uint64_t hash)
-{
-    size_t low = 0, high = resume->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (resume->entries[middle].hash < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < resume->n && resume->entries[low].hash == hash ? &resume->entries[low] : NULL;
-}
-
-struct ranked {
-    uint64_t hash;
-    size_t unit;
-};
-
-static int compare_ranked(const void *left, const void *right)
-{
     const struct ranked *a = left, *b = right;
-    if (a->hash != b->hash)
-        return a->hash < b->hash ? -1 : 1;
-    return a->unit < b->unit ? -1 : a->unit > b->unit;
+    if (a->entry.unit != b->entry.unit)
+        return a->entry.unit < b->entry.unit ? -1 : 1;
+    if (a->order != b->order)
+        return a->order < b->order ? -1 : 1;
+    return a->entry.command < b->entry.command ? -1 : a->entry.command > b->entry.command;
 }
 
-/* An item may stand in a step twice: as many of that name are left out as passed, and none when one
- * of them did not. */
-static const struct resume_entry *match(const struct resume *resume, const struct ranked *first,
-                                        size_t rank)
+enum rank { RANK_RAN, RANK_TAKEN_OVER, RANK_DROPPED };
+
+static enum rank rank_of(const struct resume_command *command)
 {
-    const struct resume_entry *entry = find(resume, first->hash);
-    if (!entry || entry->failed)
-        return NULL;
-    const struct resume_entry *end = resume->entries + resume->n;
-    if (rank >= (size_t)(end - entry) || entry[rank].hash != first->hash)
-        return NULL;
-    return &entry[rank];
+    if (command->taken_over)
+        return RANK_TAKEN_OVER;
+    return command->started ? RANK_RAN : RANK_DROPPED;
 }
 
-void resume_units(const struct resume *resume, const struct plan *plan, const struct step *step,
-                  const struct resume_entry **passed)
+static struct ranked *rank_all(const struct resume *resume, size_t *n)
 {
-    uint64_t key = resume_key(plan, step);
-    AUTO_FREE struct ranked *ranked = xcalloc(step->n_units, sizeof *ranked);
-    for (size_t i = 0; i < step->n_units; i++)
-        ranked[i] =
-            (struct ranked){hash_unit(step->name, key, unit_name(step, &step->units[i])), i};
-    qsort(ranked, step->n_units, sizeof *ranked, compare_ranked);
-    bool left_out = !step->cleanup && !(step->rerun && resume->again[step->index]);
-    size_t first = 0;
-    for (size_t i = 0; i < step->n_units; i++) {
-        if (ranked[i].hash != ranked[first].hash)
+    *n = 0;
+    for (size_t i = 0; i < resume->n_commands; i++)
+        *n += resume->commands[i].n_units;
+    struct ranked *list = xcalloc(*n, sizeof *list);
+    size_t at = 0;
+    for (size_t i = 0; i < resume->n_commands; i++) {
+        const struct resume_command *command = &resume->commands[i];
+        for (size_t k = 0; k < command->n_units; k++)
+            list[at++] = (struct ranked){{command->units[k], i}, rank_of(command)};
+    }
+    if (*n)
+        qsort(list, *n, sizeof *list, compare);
+    return list;
+}
+
+/* What ran in the run itself counts; else what it had taken over; else that it was dropped. A
+ * command keeps only those units for which it speaks. */
+static size_t keep_what_counts(struct resume *resume, struct ranked *list, size_t n)
+{
+    size_t kept = 0, first = 0;
+    for (size_t i = 0; i < resume->n_commands; i++)
+        resume->commands[i].n_units = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].entry.unit != list[first].entry.unit)
             first = i;
-        passed[ranked[i].unit] = left_out ? match(resume, &ranked[first], i - first) : NULL;
+        bool ran = list[first].order == RANK_RAN;
+        bool counts = ran ? list[i].order != RANK_TAKEN_OVER : list[i].order == list[first].order;
+        if (!counts)
+            continue;
+        struct resume_command *command = &resume->commands[list[i].entry.command];
+        command->units[command->n_units++] = list[i].entry.unit;
+        kept++;
     }
+    return kept;
 }
 
-static bool all_passed(const struct resume *resume, const struct plan *plan,
-                       const struct step *step)
+static void index_units(struct resume *resume)
 {
-    /* Where the items come from a step before, they are not known yet: it may have work. */
-    if (step->source == SOURCE_ITEMS_FROM)
-        return false;
-    AUTO_FREE const struct resume_entry **passed = xcalloc(step->n_units, sizeof *passed);
-    resume_units(resume, plan, step, passed);
-    for (size_t i = 0; i < step->n_units; i++) {
-        if (!passed[i])
-            return false;
+    size_t n;
+    AUTO_FREE struct ranked *list = rank_all(resume, &n);
+    resume->n = keep_what_counts(resume, list, n);
+    free(list);
+    list = rank_all(resume, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct resume_command *command = &resume->commands[list[i].entry.command];
+        list[i].order = (uint64_t)command->state << 32 | command->number;
     }
-    return true;
+    if (n)
+        qsort(list, n, sizeof *list, compare);
+    resume->entries = xcalloc(n, sizeof *resume->entries);
+    for (size_t i = 0; i < n; i++)
+        resume->entries[i] = list[i].entry;
 }
 
-/* Steps come after what they need in no particular order of the file, so walk until nothing
- * changes; few rounds, since files are mostly written in order. */
-static void mark_again(struct resume *resume, const struct plan *plan)
+int resume_load(struct resume *resume, struct plan *plan, const uint64_t *keys, const char *run_dir)
 {
-    bool *busy = xcalloc(plan->n_steps, sizeof *busy);
-    for (size_t i = 0; i < plan->n_steps; i++)
-        busy[i] = plan->steps[i].selected && !all_passed(resume, plan, &plan->steps[i]);
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t i = plan->n_steps; i-- > 0;) {
-            const struct step *step = &plan->steps[i];
-            for (size_t k = 0; busy[i] && k < step->n_needs; k++) {
-                size_t need = step->needs[k];
-                changed |= !busy[need];
-                busy[need] = true;
-                resume->again[need] = true;
-            }
-        }
-    }
-    free(busy);
-}
-
-int resume_load(struct resume *resume, const struct plan *plan, const char *run_dir)
-{
-    *resume = (struct resume){.again = xcalloc(plan->n_steps, sizeof *resume->again)};
-    struct journal_reader reader = {.event = on_event, .data = resume};
-    uint64_t good;
-    if (journal_replay(run_dir, &reader, &good) < 0) {
+    *resume = (struct resume){.keys = keys, .again = xcalloc(plan->n_steps, sizeof *resume->again)};
+    struct reading reading = {.resume = resume};
+    struct journal_reader reader = {.event = on_event, .data = &reading};
+    if (SAFEGUARD(resume_taken_over))
+        resume_file_read(resume, run_dir);
+    int read = journal_replay(run_dir, &reader, NULL);
+    free(reading.running);
+    if (read < 0) {
         msg(MSG_ERROR, "cannot read the journal of %s: %s", run_dir, strerror(errno));
         return -1;
     }
-    if (resume->n)
-        qsort(resume->entries, resume->n, sizeof *resume->entries, compare);
-    mark_again(resume, plan);
+    index_units(resume);
+    resume_mark_again(resume, plan);
     return 0;
 }
 
 void resume_free(struct resume *resume)
 {
-    for (size_t i = 0; i < resume->n; i++)
-        free(resume->entries[i].log_out);
+    for (size_t i = 0; i < resume->n_commands; i++) {
+        free(resume->commands[i].units);
+        free(resume->commands[i].log_out);
+    }
+    free(resume->commands);
     free(resume->entries);
     free(resume->again);
 }

@@ -403,8 +403,9 @@ static void release(struct run *run)
     hands_free(&run->hands);
     events_free(&run->events);
     for (size_t i = 0; run->carried && i < run->plan->n_steps; i++)
-        free(run->carried[i]);
+        resume_choices_free(run->carried[i], run->n_carried[i]);
     free(run->carried);
+    free(run->n_carried);
     if (run->resume)
         resume_free(run->resume);
     free(run->resume);

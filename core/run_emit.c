@@ -93,9 +93,10 @@ static struct ciplug_event command_event(const struct run *run, int kind, const 
     return event;
 }
 
-static uint64_t key_of(const struct run *run, const struct step *step)
+static struct journal_extra extra_of(const struct run *run, const struct step *step, uint32_t slot)
 {
-    return step->cleanup ? 0 : run->keys[step->index];
+    return (struct journal_extra){.key = resume_key(run->plan, run->keys, step, slot),
+                                  .grouping = resume_grouping(step)};
 }
 
 void run_emit_command(struct run *run, int kind, struct execution *execution, const char *text)
@@ -104,7 +105,8 @@ void run_emit_command(struct run *run, int kind, struct execution *execution, co
     struct ciplug_event event =
         command_event(run, kind, step, &execution->launch.command, &execution->result);
     event.text = text;
-    struct journal_extra extra = {.key = key_of(run, step), .shown = execution->launch.shown};
+    struct journal_extra extra = extra_of(run, step, execution->launch.command.worker);
+    extra.shown = execution->launch.shown;
     emit(run, &event, &extra);
 }
 
@@ -131,15 +133,19 @@ void run_emit_dropped(struct run *run, struct task *task, int outcome, const cha
                                  .number = task->number,
                                  .attempt = task->attempt};
     launch_describe(&launch, &run->executor.launcher, &place);
+    struct journal_extra extra = extra_of(run, task->step, 0);
+    const struct resume_choice *choice = NULL;
     if (task->carried) {
-        const char *log = run->carried[task->step->index][task->units[0]]->log_out;
-        task->log_out = log ? xstrdup(log) : NULL;
+        choice = &run->carried[task->step->index][task->units[0]];
+        extra.key = choice->command->key;
+        task->log_out = choice->log_out ? xstrdup(choice->log_out) : NULL;
     }
     struct ciplug_result result = {.size = sizeof result,
                                    .outcome = outcome,
                                    .exit_code = -1,
                                    .final = 1,
                                    .reason = reason,
+                                   .bytes_out = task->log_out ? choice->command->bytes : 0,
                                    .log_out = task->log_out};
     bool carried = outcome == CIPLUG_SKIPPED && task->carried;
     if (carried)
@@ -149,7 +155,6 @@ void run_emit_dropped(struct run *run, struct task *task, int outcome, const cha
     task->outcome = carried ? CIPLUG_PASSED : outcome;
     struct ciplug_event event =
         command_event(run, CIPLUG_COMMAND_FINISHED, task->step, &launch.command, &result);
-    struct journal_extra extra = {.key = key_of(run, task->step)};
     emit(run, &event, &extra);
     launch_free(&launch);
 }

@@ -34,8 +34,9 @@ struct run {
     struct console *console;
     struct hands hands;
     struct executor executor;
-    struct resume *resume;                /* NULL: none */
-    const struct resume_entry ***carried; /* by step and unit; NULL: none */
+    struct resume *resume;          /* NULL: none */
+    struct resume_choice **carried; /* by step and unit; NULL: none */
+    size_t *n_carried;              /* beside them */
     struct schedule *steps, *cleanups;
     struct schedule *current;
     enum phase phase;
@@ -52,7 +53,7 @@ struct run {
     bool timed_out;
     bool kept;                 /* --keep, and something failed: surroundings stay */
     char *reason;              /* why the run ended early */
-    uint64_t *keys;            /* of --resume, by step */
+    uint64_t *keys;            /* of --resume */
     struct asked *asked;       /* `if` commands that run now */
     struct strv option_values; /* handed to reporters */
 };

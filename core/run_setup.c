@@ -41,23 +41,31 @@ static int load_resume(struct run *run)
     if (!run->options->resume)
         return 0;
     const char *name = *run->options->resume ? run->options->resume : NULL;
-    AUTO_FREE char *path = rundir_find(run->options->state_dir, name);
+    AUTO_FREE char *path = resume_find(run->options->state_dir, name);
     if (!path)
         return -1;
-    if (rundir_alive(path)) {
-        msg(MSG_ERROR, "run %s still goes on: it cannot be resumed", strrchr(path, '/') + 1);
-        return -1;
-    }
     run->resume = xcalloc(1, sizeof *run->resume);
     run->carried = xcalloc(run->plan->n_steps, sizeof *run->carried);
-    return resume_load(run->resume, run->plan, path);
+    run->n_carried = xcalloc(run->plan->n_steps, sizeof *run->n_carried);
+    return resume_load(run->resume, run->plan, run->keys, path);
+}
+
+static int take_over(struct run *run)
+{
+    if (!run->resume || resume_file_write(run->resume, run->dir.path) == 0)
+        return 0;
+    msg(MSG_ERROR, "cannot write what passed before into %s: %s", run->dir.path, strerror(errno));
+    return -1;
 }
 
 int run_open_records(struct run *run)
 {
     run->journal.fd = -1;
     run->dir.fd = run->dir.lock = -1;
-    if (load_resume(run) < 0 || rundir_create(&run->dir, run->options->state_dir) < 0)
+    run->keys = resume_keys(run->plan);
+    /* What was taken over comes before the first record: without that, a run has not begun. */
+    if (load_resume(run) < 0 || rundir_create(&run->dir, run->options->state_dir) < 0 ||
+        take_over(run) < 0)
         return -1;
     AUTO_FREE char *path = xasprintf("%s/journal.jsonl", run->dir.path);
     if (journal_create(&run->journal, path) < 0) {
@@ -66,9 +74,6 @@ int run_open_records(struct run *run)
     }
     run->mask = mask_new(&run->plan->mask_values);
     run->journal.mask = run->mask;
-    run->keys = xcalloc(run->plan->n_steps, sizeof *run->keys);
-    for (size_t i = 0; i < run->plan->n_steps; i++)
-        run->keys[i] = resume_key(run->plan, &run->plan->steps[i]);
     return 0;
 }
 

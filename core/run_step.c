@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "run_internal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define IF_TIMEOUT_NS  (300 * NS_PER_S)
-#define ITEMS_FILE_MAX (64U << 20)
+#define IF_TIMEOUT_NS (300 * NS_PER_S)
 
 /* An `if` command that runs. */
 struct asked {
@@ -41,53 +41,59 @@ void run_rush_asked(struct run *run)
         asked->rushed = true;
 }
 
-/* The lines that one command printed are added. 0, or -1 with *error. */
-static int add_lines(const char *path, struct strv *lines, char **error)
-{
-    AUTO_FREE char *text = NULL;
-    size_t length;
-    if (read_file(path, ITEMS_FILE_MAX, &text, &length) < 0) {
-        *error = xasprintf("cannot read %s: %s", path, strerror(errno));
-        return -1;
-    }
-    if (memchr(text, '\0', length)) {
-        *error = xasprintf("%s holds a NUL byte, which no item can", path);
-        return -1;
-    }
-    for (char *line = text; *line;) {
-        size_t n = strcspn(line, "\n");
-        bool more = line[n] == '\n';
-        size_t shown = n > 0 && line[n - 1] == '\r' ? n - 1 : n;
-        if (shown > 0)
-            strv_pushn(lines, line, shown);
-        line += n + more;
-    }
-    return 0;
-}
-
+/* What the passing commands of the step printed. */
 static int lines_of(struct run *run, const struct step *step, struct strv *lines, char **error)
 {
     size_t n;
     const struct step *source = &run->plan->steps[step->items_from];
     const struct task *const *tasks = schedule_tasks(run->steps, source, &n);
     for (size_t i = 0; i < n; i++) {
-        if (tasks[i]->outcome == CIPLUG_PASSED && tasks[i]->log_out &&
-            add_lines(tasks[i]->log_out, lines, error) < 0)
-            return -1;
+        AUTO_FREE char *why = NULL;
+        const char *path = tasks[i]->log_out;
+        if (tasks[i]->outcome != CIPLUG_PASSED || (path && plan_read_lines(path, lines, &why) == 0))
+            continue;
+        *error = xasprintf("items_from: %s %s", path ? path : source->name,
+                           why ? why : "left no log of what it printed");
+        return -1;
     }
     return 0;
 }
 
-static void carry_units(struct run *run, struct step *step)
+/* The command's log goes with it, unless others wrote into it too. */
+static bool keep_log(struct run *run, const struct step *step, const struct planned *planned,
+                     struct resume_choice *choice)
+{
+    const struct resume_command *older = choice->command;
+    bool needed = resume_is_source(run->plan, step) && SAFEGUARD(resume_log);
+    if (older->log_out && older->n_all == planned->n)
+        choice->log_out = rundir_keep_log(&run->dir, step->name, planned->number, older->log_out,
+                                          older->bytes, needed);
+    return choice->log_out || !needed;
+}
+
+static void carry_command(struct run *run, struct step *step, const struct planned *planned,
+                          struct resume_choice *choices)
 {
     AUTO_FREE char *reason = xasprintf("passed in run %s", run->resume->run);
-    const struct resume_entry **passed = xcalloc(step->n_units, sizeof *passed);
-    run->carried[step->index] = passed;
-    resume_units(run->resume, run->plan, step, passed);
-    for (size_t i = 0; i < step->n_units; i++) {
-        if (passed[i])
-            schedule_carry(run->current, step, i, reason);
+    struct resume_choice *first = &choices[planned->units[0]];
+    /* It was there a moment ago: then it runs again. */
+    bool kept = first->carried && keep_log(run, step, planned, first);
+    for (size_t i = 0; i < planned->n; i++) {
+        size_t unit = planned->units[i];
+        choices[unit].carried = kept;
+        if (kept)
+            schedule_carry(run->current, step, unit, reason);
     }
+}
+
+static void carry_units(struct run *run, struct step *step)
+{
+    struct resume_choice *choices = resume_choose(run->resume, run->plan, step);
+    run->carried[step->index] = choices;
+    run->n_carried[step->index] = step->n_units;
+    resume_regroup(run->plan, step, choices);
+    for (size_t i = 0; i < step->n_commands; i++)
+        carry_command(run, step, &step->commands[i], choices);
 }
 
 static void find_commands(struct run *run, struct step *step)

@@ -207,6 +207,49 @@ int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsi
     return fd;
 }
 
+/* The open file, when it is one of that length. */
+static bool has_length(int fd, uint64_t bytes)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == bytes;
+}
+
+static int copy_log(int parent, const char *name, const char *older)
+{
+    AUTO_CLOSE int from = open(older, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    AUTO_CLOSE int to = from < 0 ? -1 : openat(parent, name, O_WRONLY | OPEN_NEW, 0600);
+    char buffer[65536];
+    for (ssize_t n; to >= 0 && (n = read(from, buffer, sizeof buffer)) != 0;) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || write_all(to, buffer, (size_t)n) < 0)
+            return -1;
+    }
+    return to < 0 ? -1 : 0;
+}
+
+char *rundir_keep_log(const struct rundir *dir, const char *step, unsigned number,
+                      const char *older, uint64_t bytes, bool needed)
+{
+    AUTO_FREE char *folder = step_folder(step);
+    AUTO_FREE char *name = attempt_name(number, 1, ".out");
+    AUTO_CLOSE int parent = folder ? open_step(dir, "logs", folder) : -1;
+    if (parent < 0)
+        return NULL;
+    /* Not every filesystem knows links, and a file has only so many. */
+    bool there = linkat(AT_FDCWD, older, parent, name, 0) == 0;
+    if (!there && errno != ENOENT && needed)
+        there = copy_log(parent, name, older) == 0;
+    if (!there)
+        return NULL;
+    AUTO_CLOSE int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (has_length(fd, bytes))
+        return xasprintf("%s/logs/%s/%s", dir->path, folder, name);
+    (void)unlinkat(parent, name, 0);
+    errno = EIO;
+    return NULL;
+}
+
 char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
                        unsigned attempt)
 {

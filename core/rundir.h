@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct rundir {
     char run[9]; /* id: 8 of a-z0-9, first a letter */
@@ -37,6 +38,11 @@ bool rundir_alive(const char *run_path);
  * more than 200 letters is its beginning and a hash. */
 int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsigned attempt,
                bool error_stream, char **path);
+/* Keep the standard output of a command of an older run, `bytes` long, as that of this one's
+ * command N: by a link, else, when it is `needed`, by a copy. The absolute path, the caller's; NULL
+ * with errno where there is no such file of that length. */
+char *rundir_keep_log(const struct rundir *dir, const char *step, unsigned number,
+                      const char *older, uint64_t bytes, bool needed);
 /* Absolute path of artifacts/STEP/N (N.A), which is made. The caller's, or NULL with errno. */
 char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
                        unsigned attempt);

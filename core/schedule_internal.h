@@ -124,7 +124,5 @@ void pending_remove(struct progress *p, size_t at);
 bool schedule_place(struct schedule *schedule, uint64_t now_ns, struct action *action);
 void schedule_release_slots(struct schedule *schedule, struct task *task);
 void schedule_release_locks(struct schedule *schedule, struct task *task);
-/* Slot number of the n-th (from 0) slot that the step may use; 0: there is none. */
-uint32_t nth_slot(const struct schedule *schedule, const struct step *step, uint32_t n);
 
 #endif

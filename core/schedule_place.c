@@ -46,15 +46,6 @@ void pending_remove(struct progress *p, size_t at)
         memmove(&p->pending[at], &p->pending[at + 1], (p->n_pending - before) * sizeof *p->pending);
 }
 
-uint32_t nth_slot(const struct schedule *schedule, const struct step *step, uint32_t n)
-{
-    for (uint32_t slot = 1; slot <= schedule->plan->n_slots; slot++) {
-        if (plan_slot_allowed(schedule->plan, step, slot) && n-- == 0)
-            return slot;
-    }
-    return 0;
-}
-
 static bool slot_usable(const struct schedule *schedule, const struct step *step, uint32_t slot)
 {
     return !schedule->slots[slot] && !schedule->reserved[slot] &&

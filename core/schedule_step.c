@@ -106,40 +106,53 @@ static bool unit_carried(const struct progress *p, size_t unit)
     return p->carried && p->carried[unit];
 }
 
-/* Units of a planned command that are to run become one task; those that were carried, one each. */
+static void drop_carried(struct schedule *schedule, struct progress *p, uint32_t number,
+                         const size_t *units, size_t n)
+{
+    struct task *task = task_new(p, number, units, n);
+    task->carried = true;
+    schedule_drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[units[0]]);
+}
+
+/* Units of a planned command that are to run become one task, those that were carried another. */
 static void make_task(struct schedule *schedule, struct progress *p, const struct planned *planned)
 {
     AUTO_FREE size_t *left = xcalloc(planned->n, sizeof *left);
-    size_t n = 0;
+    AUTO_FREE size_t *carried = xcalloc(planned->n, sizeof *carried);
+    size_t n = 0, n_carried = 0;
     for (size_t i = 0; i < planned->n; i++) {
         size_t unit = planned->units[i];
-        if (!unit_carried(p, unit)) {
+        if (unit_carried(p, unit))
+            carried[n_carried++] = unit;
+        else
             left[n++] = unit;
-            continue;
-        }
-        struct task *task = task_new(p, planned->number, &unit, 1);
-        task->carried = true;
-        schedule_drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
     }
+    if (p->next_number <= planned->number)
+        p->next_number = planned->number + 1;
+    if (n_carried > 0)
+        drop_carried(schedule, p, planned->number, carried, n_carried);
     if (n == 0)
         return;
     struct task *task = task_new(p, planned->number, left, n);
     if (p->step->per != PER_COMMAND)
-        task->pinned = nth_slot(schedule, p->step, planned->number - 1);
+        task->pinned = plan_nth_slot(schedule->plan, p->step, planned->number - 1);
     pending_push(p, task);
 }
 
+/* What is in none of the planned commands is left to batches. */
 static void make_rest(struct schedule *schedule, struct progress *p)
 {
+    AUTO_FREE bool *taken = xcalloc(p->step->n_units, sizeof *taken);
+    for (size_t i = 0; i < p->step->n_commands; i++) {
+        for (size_t k = 0; k < p->step->commands[i].n; k++)
+            taken[p->step->commands[i].units[k]] = true;
+    }
     p->rest = xcalloc(p->step->n_units, sizeof *p->rest);
     for (size_t unit = 0; unit < p->step->n_units; unit++) {
-        if (!unit_carried(p, unit)) {
+        if (!taken[unit] && unit_carried(p, unit))
+            drop_carried(schedule, p, p->next_number++, &unit, 1);
+        else if (!taken[unit])
             p->rest[p->n_rest++] = unit;
-            continue;
-        }
-        struct task *task = task_new(p, p->next_number++, &unit, 1);
-        task->carried = true;
-        schedule_drop(schedule, p, task, CIPLUG_SKIPPED, p->carried[unit]);
     }
 }
 
@@ -156,10 +169,10 @@ static void begin_step(struct schedule *schedule, struct progress *p)
     schedule->open[at] = p;
     schedule_push(schedule, (struct action){
                                 .kind = ACTION_BEGIN, .step = p->step, .units = p->step->n_units});
+    for (size_t i = 0; i < p->step->n_commands; i++)
+        make_task(schedule, p, &p->step->commands[i]);
     if (p->step->batch)
         make_rest(schedule, p);
-    for (size_t i = 0; !p->step->batch && i < p->step->n_commands; i++)
-        make_task(schedule, p, &p->step->commands[i]);
 }
 
 /* The step leaves as a whole without anything of it having run. */
@@ -258,8 +271,8 @@ void schedule_opened(struct schedule *schedule, struct step *step, enum opened o
         leave_step(schedule, p, CIPLUG_ERROR, "it found no item", false);
         schedule_fail_run(schedule, step);
     } else {
-        p->started = true;
         begin_step(schedule, p);
+        p->started = p->n_pending > 0 || p->n_rest > 0 || step->n_units == 0;
         schedule_close_if_done(schedule, p);
     }
 }

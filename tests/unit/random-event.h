@@ -151,6 +151,12 @@ static inline void draw_logs(struct random_event *r)
     r->event.result = result->log_out || result->log_err ? result : NULL;
 }
 
+static inline void draw_keys(struct random_event *r)
+{
+    r->extra.key = draw(r, 2) ? r->seed : 0;
+    r->extra.grouping = draw(r, 2) ? r->seed >> 2 : 0;
+}
+
 static inline void draw_result(struct random_event *r)
 {
     struct ciplug_result *result = &r->result;
@@ -166,7 +172,7 @@ static inline void draw_result(struct random_event *r)
     result->bytes_err = draw(r, 100);
     result->reason = draw_text(r);
     r->event.result = result;
-    r->extra.key = draw(r, 2) ? r->seed : 0;
+    draw_keys(r);
 }
 
 static inline void draw_kind(struct random_event *r)
@@ -180,6 +186,7 @@ static inline void draw_kind(struct random_event *r)
     case CIPLUG_COMMAND_STARTED:
         draw_command(r);
         draw_logs(r);
+        draw_keys(r);
         r->extra.shown = draw(r, 9) ? draw_text(r) : NULL;
         break;
     case CIPLUG_COMMAND_NOTICE:
@@ -317,6 +324,7 @@ static inline void describe_event(struct strbuf *out, const struct ciplug_event 
     describe_text(out, "text", event->text);
     describe_number(out, "output", (uint64_t)event->output);
     describe_number(out, "key", extra->key);
+    describe_number(out, "grouping", extra->grouping);
     describe_text(out, "shown", extra->shown);
     describe_ledger(out, "cleanup_ledger", extra->cleanup);
     strbuf_addch(out, '\n');

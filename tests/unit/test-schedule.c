@@ -256,6 +256,43 @@ static void carried_items_are_in_no_batch(void **state)
     assert_string_equal(answer_if("a", OPENED_RUN), "+a(5) drop:a1=skipped a2[2]@1 a3[2]@2");
 }
 
+static void a_carried_group_is_one_command(void **state)
+{
+    (void)state;
+    plan_for(STEP("a") "items = p q r t\nsplit = 2\nif = x\n");
+    new_schedule(false, FAILURE_FINISH_STEPS);
+    pump();
+    schedule_carry(schedule, mutable_step("a"), 0, "passed in run x");
+    schedule_carry(schedule, mutable_step("a"), 2, "passed in run x");
+    assert_string_equal(answer_if("a", OPENED_RUN), "+a(4) drop:a1=skipped a2[2]@1");
+    assert_true(schedule_started(schedule, step_named("a")));
+}
+
+static void batches_that_are_known_come_first(void **state)
+{
+    (void)state;
+    plan_for(STEP("a") "items = p q r t u\nbatch = 2\nif = x\n");
+    new_schedule(false, FAILURE_FINISH_STEPS);
+    pump();
+    struct planned known = {.number = 3, .units = xcalloc(2, sizeof(size_t)), .n = 2};
+    known.units[0] = 1;
+    known.units[1] = 4;
+    plan_regroup(&plan, mutable_step("a"), &known, 1);
+    assert_string_equal(answer_if("a", OPENED_RUN), "+a(5) a3[2]@1 a4[2]@2 a5@3");
+    assert_string_equal(fails("a3"), "a6.2@1 a7.2@4");
+}
+
+static void what_was_carried_as_a_whole_was_not_started(void **state)
+{
+    (void)state;
+    plan_for(STEP("a") "if = x\n");
+    new_schedule(false, FAILURE_FINISH_STEPS);
+    pump();
+    schedule_carry(schedule, mutable_step("a"), 0, "passed in run x");
+    answer_if("a", OPENED_RUN);
+    assert_false(schedule_started(schedule, step_named("a")));
+}
+
 static void a_step_carried_as_a_whole_satisfies(void **state)
 {
     (void)state;
@@ -294,6 +331,9 @@ int main(void)
         cmocka_unit_test(an_empty_step_may_be_allowed),
         cmocka_unit_test(what_an_earlier_run_passed_is_dropped_as_skipped),
         cmocka_unit_test(carried_items_are_in_no_batch),
+        cmocka_unit_test(a_carried_group_is_one_command),
+        cmocka_unit_test(batches_that_are_known_come_first),
+        cmocka_unit_test(what_was_carried_as_a_whole_was_not_started),
         cmocka_unit_test(a_step_carried_as_a_whole_satisfies),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_fake);
