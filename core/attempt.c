@@ -29,6 +29,7 @@ struct attempt {
     struct stream streams[2];
     uv_timer_t drain;
     int handles; /* that are not closed yet */
+    bool looked; /* the drain is over; one more look at what the pipes hold */
     bool keep;   /* what it leaves behind stays in its hand */
     bool holds;  /* the hand waits for attempt_go() */
     struct attempt_end end;
@@ -75,8 +76,12 @@ static void on_drain_over(uv_timer_t *timer)
     struct attempt *attempt = timer->data;
     if (attempt->streams[0].held || attempt->streams[1].held || !SAFEGUARD(drain_limit))
         uv_timer_start(timer, on_drain_over, ATTEMPT_DRAIN_MS, 0);
-    else
+    else if (attempt->looked)
         finish(attempt);
+    else
+        uv_timer_start(timer, on_drain_over, 1, 0);
+    /* We may have stood still ourselves: timers come before pipes in the loop's round. */
+    attempt->looked = true;
 }
 
 static void drain(struct attempt *attempt)

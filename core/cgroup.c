@@ -179,6 +179,9 @@ void cgroup_leaf_open(struct cgroup_leaf *leaf, const char *folder, unsigned num
         leaf_empty(leaf);
         rmdir(path);
     }
+    /* One that a hand left which died while the run was paused: what came into it would never run.
+     */
+    (void)cgroup_leaf_freeze(leaf, false);
 }
 
 void cgroup_leaf_close(struct cgroup_leaf *leaf)

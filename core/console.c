@@ -5,6 +5,7 @@
 #include "console_state.h"
 #include "event.h"
 #include "harmless.h"
+#include "runclock.h"
 #include "util.h"
 
 #include <errno.h>
@@ -19,12 +20,18 @@ static bool quiet(const struct console *console)
     return console->settings.verbosity < 0;
 }
 
+uint64_t console_now(const struct console *console)
+{
+    const struct runclock *clock = console->settings.clock;
+    return clock ? runclock_now(clock) : clock_mono_ns();
+}
+
 void console_say(struct console *console, const struct strbuf *text, bool droppable)
 {
     if (!text->len)
         return;
     screen_text(console->settings.screen, text->buf, text->len, droppable);
-    console->visible_ns = clock_mono_ns();
+    console->visible_ns = console_now(console);
 }
 
 static struct console_step *find_step(struct console *console, const struct ciplug_event *event)
@@ -306,7 +313,7 @@ static void console_event(void *self, const struct ciplug_event *event)
     ledger_event(&console->ledger, event);
     dispatch(console, event);
     if (event->kind != CIPLUG_COMMAND_OUTPUT)
-        console_status(console, clock_mono_ns());
+        console_status(console, console_now(console));
 }
 
 static int console_finish(void *self)
@@ -325,7 +332,7 @@ struct console *console_new(const struct console_settings *settings)
     struct console *console = xcalloc(1, sizeof *console);
     console->settings = *settings;
     console->cwd = getcwd(NULL, 0);
-    console->started_ns = console->visible_ns = clock_mono_ns();
+    console->started_ns = console->visible_ns = console_now(console);
     return console;
 }
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define HEARTBEAT_NS  (30 * NS_PER_S)
 #define STATUS_LINES  5
@@ -110,12 +111,21 @@ static void add_last_line(const struct console_running *running, struct strbuf *
     format_reason(out, last.len ? last.buf : "(no output yet)");
 }
 
+static void add_time_of_day(uint64_t wall_ns, struct strbuf *out)
+{
+    time_t seconds = (time_t)(wall_ns / NS_PER_S);
+    struct tm local;
+    if (wall_ns && localtime_r(&seconds, &local))
+        strbuf_addf(out, " since %02d:%02d:%02d", local.tm_hour, local.tm_min, local.tm_sec);
+}
+
 static void dump_one(struct console *console, const struct console_running *running,
                      uint64_t now_ns)
 {
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
     strbuf_addf(&line, "  %s for ", running->name);
     format_elapsed(&line, since(running->started_ns, now_ns));
+    add_time_of_day(running->started_wall_ns, &line);
     if (*running->place)
         strbuf_addf(&line, " (%s)", running->place);
     add_last_line(running, &line);
@@ -123,10 +133,10 @@ static void dump_one(struct console *console, const struct console_running *runn
     console_say(console, &line, false);
 }
 
-void console_dump(struct console *console)
+void console_dump(struct console *console, const struct strbuf *more)
 {
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
-    uint64_t now = clock_mono_ns();
+    uint64_t now = console_now(console);
     strbuf_addf(&line, "run %s: ", console->run ? console->run : "?");
     add_counts(console, &line);
     strbuf_addstr(&line, ", ");
@@ -135,4 +145,6 @@ void console_dump(struct console *console)
     console_say(console, &line, false);
     for (size_t i = 0; i < console->n_running; i++)
         dump_one(console, &console->running[i], now);
+    if (more)
+        console_say(console, more, false);
 }

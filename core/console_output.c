@@ -69,7 +69,8 @@ struct console_running *console_start(struct console *console, const struct cipl
                                         .name = strbuf_detach(&name),
                                         .place = strbuf_detach(&place),
                                         .output = output_mode(console, event),
-                                        .started_ns = clock_mono_ns()};
+                                        .started_ns = console_now(console),
+                                        .started_wall_ns = event->time_ns};
     take_paths(running->streams, event->result);
     console->last_start_ns = running->started_ns;
     return running;
@@ -116,7 +117,7 @@ static void show(struct console *console, struct console_running *running,
     screen_file(console->settings.screen, stream->path, stream->shown,
                 rest ? end : end - stream->shown, prefix, rest);
     stream->shown = end;
-    console->visible_ns = clock_mono_ns();
+    console->visible_ns = console_now(console);
 }
 
 static void show_lines(struct console *console, struct console_running *running,
@@ -142,7 +143,7 @@ void console_bytes(struct console *console, struct console_running *running,
     stream->end = event->offset + event->length;
     if (newline)
         stream->whole = event->offset + (uint64_t)(newline + 1 - (const char *)event->bytes);
-    console_follow(console, clock_mono_ns());
+    console_follow(console, console_now(console));
     if (is_live(running))
         show_lines(console, running, stream);
 }

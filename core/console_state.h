@@ -34,8 +34,9 @@ struct console_running {
     char *place;         /* harmless: "worker 2" */
     int output;          /* CIPLUG_OUTPUT_...; never 0 */
     uint64_t started_ns; /* monotonic */
-    bool following;      /* group: its lines are shown as they come */
-    bool headed;         /* and its header stands above them */
+    uint64_t started_wall_ns;
+    bool following; /* group: its lines are shown as they come */
+    bool headed;    /* and its header stands above them */
     struct console_stream streams[2];
 };
 
@@ -79,6 +80,8 @@ struct console {
     struct strv flaky, leaked;
 };
 
+/* Of the run's clock, as all times here. */
+uint64_t console_now(const struct console *console);
 /* Text of the console; notes that something could be seen. */
 void console_say(struct console *console, const struct strbuf *text, bool droppable);
 

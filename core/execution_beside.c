@@ -3,6 +3,7 @@
 #include "event.h"
 #include "executor.h"
 #include "plan_internal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -58,7 +59,8 @@ void beside_held(struct execution *execution)
     int outcome = classify(step, &execution->end, &provisional, &reason);
     bool failed =
         outcome == CIPLUG_FAILED || outcome == CIPLUG_SIGNALED || outcome == CIPLUG_TIMEOUT;
-    if (!failed || !step->on_failure.text || execution->on_failure) {
+    bool hurry = execution->executor->rushed && SAFEGUARD(no_time_for_on_failure);
+    if (!failed || !step->on_failure.text || execution->on_failure || hurry) {
         if (!execution->on_failure)
             attempt_go(execution->attempt);
         return;

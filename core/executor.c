@@ -70,9 +70,9 @@ static void judge(struct execution *execution)
                     execution->reason.len ? "; " : "", strerror(execution->log_error));
     }
     if (end->started) {
-        uint64_t paused = execution->executor->paused_ns - execution->paused_before_ns;
-        uint64_t took = end->ended_ns > end->started_ns ? end->ended_ns - end->started_ns : 0;
-        result->duration_ns = took > paused ? took - paused : 0;
+        const struct runclock *clock = execution->executor->clock;
+        uint64_t from = runclock_at(clock, end->started_ns), to = runclock_at(clock, end->ended_ns);
+        result->duration_ns = to > from ? to - from : 0;
     }
 }
 
@@ -220,8 +220,8 @@ static void on_slow(uv_timer_t *timer)
     char took[24];
     if (!execution->attempt || execution->task->ready)
         return;
-    uint64_t paused = execution->executor->paused_ns - execution->paused_before_ns;
-    uint64_t ran = clock_mono_ns() - execution->end.started_ns - paused;
+    const struct runclock *clock = execution->executor->clock;
+    uint64_t ran = runclock_now(clock) - runclock_at(clock, execution->end.started_ns);
     uint64_t slow = execution->task->step->slow_ns;
     /* A pause does not make it slow; the timer has gone on all the same. */
     if (ran + NS_PER_MS < slow) {
@@ -238,6 +238,14 @@ static void on_start_timeout(uv_timer_t *timer)
     bool waited_for = !execution->end.started || execution->task->step->ready.text;
     if (!execution->attempt || !waited_for || execution->task->ready)
         return;
+    /* Not yet: the run was paused. Or only just: we may be late ourselves, with the news of the
+     * start still to be read. */
+    uint64_t now = runclock_now(execution->executor->clock), due = execution->start_due_ns;
+    if (now < due || !execution->start_overdue) {
+        execution->start_overdue = now >= due;
+        uv_timer_start(timer, on_start_timeout, now < due ? (due - now) / NS_PER_MS + 1 : 1, 0);
+        return;
+    }
     execution->start_timed_out = true;
     attempt_kill(execution->attempt);
 }
@@ -247,8 +255,8 @@ static void on_started(void *data, const struct attempt_end *so_far)
     struct execution *execution = data;
     struct executor *executor = execution->executor;
     execution->end = *so_far;
-    execution->result.started_ns = clock_wall_ns() - (clock_mono_ns() - so_far->started_ns);
-    execution->paused_before_ns = executor->paused_ns;
+    execution->result.started_ns =
+        runclock_wall(executor->clock) - (clock_mono_ns() - so_far->started_ns);
     uint64_t slow_ms = execution->task->step->slow_ns / NS_PER_MS;
     /* A service has started when it is ready. */
     bool service = execution->task->step->ready.text && execution->task->step->start_timeout_ns;
@@ -357,8 +365,10 @@ static void spawn(struct execution *execution)
         .on_leak = step->on_leak == ON_LEAK_KEEP ? HAND_LEAK_KEEP : HAND_LEAK_KILL,
         .marker = execution->marker,
     };
-    if (step->start_timeout_ns)
+    if (step->start_timeout_ns) {
+        execution->start_due_ns = runclock_now(execution->executor->clock) + step->start_timeout_ns;
         uv_timer_start(&execution->timer, on_start_timeout, step->start_timeout_ns / NS_PER_MS, 0);
+    }
     execution->attempt = attempt_start(execution->executor->hands, &request, &hooks, execution);
     if (!execution->attempt && !try_later(execution, errno)) {
         AUTO_FREE char *why = xasprintf("could not be started: %s", strerror(errno));

@@ -10,6 +10,7 @@
 #include "launch.h"
 #include "logfile.h"
 #include "mask.h"
+#include "runclock.h"
 #include "rundir.h"
 #include "schedule.h"
 #include "side.h"
@@ -35,12 +36,13 @@ struct execution {
     struct attempt *attempt; /* NULL: not started, or done */
     struct attempt_end end;
     bool attempt_done;
-    bool stopped; /* the run wanted its end */
-    bool rushed;  /* ran when a second signal came: has 5 s from then */
+    bool stopped;       /* the run wanted its end */
+    bool rushed;        /* ran when a second signal came: has 5 s from then */
+    bool start_overdue; /* start_timeout is over; one more look at what has come */
     bool start_timed_out;
     bool counted; /* in executor->active */
     unsigned spawn_tries;
-    uint64_t paused_before_ns;
+    uint64_t start_due_ns; /* of start_timeout, on the run's clock */
     struct exec_log {
         struct execution *execution;
         int stream;
@@ -80,10 +82,10 @@ struct executor {
     const struct rundir *dir;
     struct executor_hooks hooks;
     void *data;
-    size_t active;      /* commands that hold descriptors */
-    size_t most;        /* so many may, by the limit of descriptors */
-    uint64_t paused_ns; /* how long the run stood still so far */
-    bool rushed;        /* after a second signal: what starts now has 5 s in all and no grace */
+    const struct runclock *clock;
+    size_t active; /* commands that hold descriptors */
+    size_t most;   /* so many may, by the limit of descriptors */
+    bool rushed;   /* after a second signal: what starts now has 5 s in all and no grace */
 };
 
 /* How many commands may run at once by the limit of open files; call when all else is open. */

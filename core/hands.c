@@ -126,13 +126,17 @@ bool hands_busy(const struct hands *hands)
     return false;
 }
 
-void hands_order_all(struct hands *hands, enum hand_order order)
+bool hands_order_all(struct hands *hands, enum hand_order order)
 {
+    bool all = true;
     for (size_t i = 0; i < hands->n; i++) {
+        struct pooled *pooled = hands->list[i];
         /* One that cannot be reached has died: its event says so. */
-        if (hands->list[i]->busy)
-            (void)hand_order(&hands->list[i]->hand, hands->list[i]->id, order, 0);
+        if ((pooled->busy || pooled->aside) &&
+            hand_order(&pooled->hand, pooled->id, order, 0) < 0 && errno == EAGAIN)
+            all = false;
     }
+    return all;
 }
 
 void hands_close(struct hands *hands)

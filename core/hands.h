@@ -43,8 +43,8 @@ void hands_close_idle(struct hands *hands);
 bool hands_busy(const struct hands *hands);
 /* Close those that were put aside: what they hold is killed. */
 void hands_let_go(struct hands *hands);
-/* PAUSE or RESUME to all that are busy. */
-void hands_order_all(struct hands *hands, enum hand_order order);
+/* PAUSE or RESUME to all that hold anything. False: one of them has no room for it now. */
+bool hands_order_all(struct hands *hands, enum hand_order order);
 /* Close all. The loop must run until the handles are closed; then hands_free. */
 void hands_close(struct hands *hands);
 void hands_free(struct hands *hands);

@@ -27,8 +27,11 @@ static void send_event(struct worker *worker, enum hand_event_kind kind)
 
 static void set_state(struct job *job, enum job_state state, uint64_t delay_ns)
 {
+    uint64_t now = clock_mono_ns();
     job->state = state;
-    job->timer = clock_mono_ns() + delay_ns;
+    job->timer = now + delay_ns;
+    if (job->paused_at > 0) /* its leader was killed by somebody else: the rest stays paused */
+        job->paused_at = now;
 }
 
 void ladder_begin(struct worker *worker, const struct wire_start *start, pid_t leader)
@@ -110,6 +113,7 @@ static void end_job(struct worker *worker)
 {
     struct job *job = &worker->job;
     bool told = job->state == JOB_STUCK || job->state == JOB_KEPT;
+    sweep_resume(worker);
     /* A hand with something unkillable is not used again, even if it went in the end. */
     job->state = JOB_IDLE;
     job->timer = 0;
@@ -192,7 +196,6 @@ static void leader_exited(struct worker *worker, const siginfo_t *info)
     job->event.code = info->si_code;
     job->event.status = info->si_status;
     send_event(worker, HAND_EXITED);
-    sweep_resume(worker);
     if (job->state == JOB_RUNNING) {
         bool failed = info->si_code != CLD_EXITED || info->si_status != 0;
         if (failed && job->hold_ns > 0)
@@ -331,14 +334,15 @@ static void pause_job(struct worker *worker, bool stop)
 {
     struct job *job = &worker->job;
     uint64_t now = clock_mono_ns();
-    bool can =
-        job->state == JOB_RUNNING || job->state == JOB_DEADLINE_HOLD || job->state == JOB_GRACE;
-    if (stop && can && job->paused_at == 0) {
+    bool dying = job->state == JOB_KILLING || job->state == JOB_STUCK;
+    if (stop && !dying && job->paused_at == 0) {
         job->paused_at = now;
         sweep_pause(worker);
     } else if (!stop && job->paused_at > 0) {
+        uint64_t paused = SAFEGUARD(deadlines_stand_still) ? now - job->paused_at : 0;
         if (job->timer > 0)
-            job->timer += now - job->paused_at;
+            job->timer += paused;
+        job->limit += paused;
         sweep_resume(worker);
     }
 }

@@ -56,6 +56,7 @@ static bool sort_signals(void)
     if (SAFEGUARD(ignore_sigpipe))
         sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
+    sigaction(SIGUSR1, &ignore, NULL); /* until there is a run that could answer it */
     return old.sa_handler == SIG_IGN;
 }
 

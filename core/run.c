@@ -17,7 +17,7 @@
 
 uint64_t run_now(const struct run *run)
 {
-    return clock_mono_ns() - run->executor.paused_ns;
+    return runclock_now(&run->clock);
 }
 
 static bool run_failed(const struct run *run)
@@ -243,7 +243,9 @@ static void on_deadline(uv_timer_t *timer)
 static void on_tick(uv_timer_t *timer)
 {
     struct run *run = timer->data;
-    console_tick(run->console, clock_mono_ns());
+    if (run->resume_due)
+        run->resume_due = !hands_order_all(&run->hands, HAND_RESUME);
+    console_tick(run->console, run_now(run));
 }
 
 static void on_keeper(uv_poll_t *poll, int status, int events)
@@ -293,6 +295,7 @@ static int start_executor(struct run *run)
         .loop = &run->loop,
         .launcher = {.plan = run->plan, .run = run->dir.run, .mask = run->mask},
         .hands = &run->hands,
+        .clock = &run->clock,
         .logwriter = logwriter_new(&run->loop),
         .dir = &run->dir,
         .hooks = hooks,
@@ -413,6 +416,7 @@ static void release(struct run *run)
     free(run->reason);
     run->plan->plugins->run_option = NULL;
     strv_free(&run->option_values);
+    runclock_free(&run->clock);
     mask_free(run->mask);
     rundir_close(&run->dir);
 }
@@ -423,6 +427,7 @@ int run_plan(struct plan *plan, struct keeper *keeper, const struct run_options 
     run->plan = plan;
     run->keeper = keeper;
     run->options = options;
+    runclock_start(&run->clock);
     int status = 3;
     if (uv_loop_init(&run->loop) < 0) {
         msg(MSG_ERROR, "cannot start the loop");

@@ -11,7 +11,7 @@ static struct ciplug_event new_event(const struct run *run, int kind)
     return (struct ciplug_event){
         .size = sizeof(struct ciplug_event),
         .kind = kind,
-        .time_ns = clock_wall_ns(),
+        .time_ns = runclock_wall(&run->clock),
         .run = run->dir.run,
         .run_dir = run->dir.path,
     };

@@ -18,7 +18,7 @@
 
 enum phase { PHASE_STEPS, PHASE_CLEANUP, PHASE_END };
 
-#define RUN_SIGNALS 6
+#define RUN_SIGNALS 5
 
 struct run {
     uv_loop_t loop;
@@ -33,6 +33,7 @@ struct run {
     struct screen *screen;
     struct console *console;
     struct hands hands;
+    struct runclock clock;
     struct executor executor;
     struct resume *resume;          /* NULL: none */
     struct resume_choice **carried; /* by step and unit; NULL: none */
@@ -44,7 +45,11 @@ struct run {
     uv_timer_t wake, deadline, tick, rush;
     uv_poll_t keeper_watch;
     uv_signal_t signals[RUN_SIGNALS];
+    uv_poll_t stop_watch; /* of SIGTSTP, which stays blocked */
+    int stop_fd;
+    bool resume_due;      /* some hand had no room for the order */
     uint64_t deadline_ns; /* of run_timeout, on the run's clock; 0: none */
+    uint64_t rush_ns;     /* when what ran at the second signal has to be over, likewise */
     int signo;            /* the first that came; 0: none */
     unsigned n_signals;
     bool stop_waiting; /* signals came while it ended: nobody waits for the screen */
@@ -92,6 +97,8 @@ void run_add_reporters(struct run *run);
 void run_open_step(struct run *run, struct step *step);
 /* A second signal has come: mark the `if` commands that run. */
 void run_rush_asked(struct run *run);
+/* A line for each `if` command that runs. */
+void run_describe_asked(const struct run *run, struct strbuf *out);
 /* Kill the `if` commands that run, all or those that were marked. */
 void run_kill_asked(struct run *run, bool rushed_only);
 

@@ -30,6 +30,7 @@ int run_start_screen(struct run *run)
         return -1;
     }
     settings.screen = run->screen;
+    settings.clock = &run->clock;
     run->console = console_new(&settings);
     events_add(&run->events, NULL, &console_reporter, run->console);
     msg_set_sink(isatty(2) && settings.progress ? on_message : NULL, run->screen);

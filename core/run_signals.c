@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "run_internal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
-static const int watched[RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1};
+static const int watched[RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1};
 
 static void kill_one(void *data, struct task *task)
 {
@@ -35,6 +37,11 @@ static void kill_rushed(void *data, struct task *task)
 static void on_rush(uv_timer_t *timer)
 {
     struct run *run = timer->data;
+    uint64_t now = run_now(run);
+    if (now < run->rush_ns) { /* the run was paused */
+        uv_timer_start(timer, on_rush, (run->rush_ns - now) / NS_PER_MS + 1, 0);
+        return;
+    }
     schedule_each_running(run->current, kill_rushed, NULL);
     run_kill_asked(run, true);
 }
@@ -70,28 +77,84 @@ static void on_end_signal(struct run *run, int signo)
         schedule_each_running(run->current, kill_one, NULL);
     else
         schedule_each_running(run->current, rush_one, NULL);
+    run->rush_ns = run_now(run) + RUSHED_NS;
     uv_timer_start(&run->rush, on_rush, RUSHED_NS / NS_PER_MS, 0);
+}
+
+/* SIGTSTP is blocked and never taken, so that it is pending until a SIGCONT takes it away: also one
+ * that overtakes us on our way to the stop, which would else be for ever. */
+static bool stop_wanted(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGTSTP) == 1;
 }
 
 /* Everything stands still until somebody sends SIGCONT: the trees, their deadlines, our own clock.
  */
-static void on_stop_signal(struct run *run)
+static void on_stop_signal(uv_poll_t *poll, int status, int events)
 {
-    hands_order_all(&run->hands, HAND_PAUSE);
+    struct run *run = poll->data;
+    (void)status;
+    (void)events;
+    if (!stop_wanted())
+        return;
+    if (SAFEGUARD(trees_are_paused))
+        (void)hands_order_all(&run->hands, HAND_PAUSE);
     uint64_t since = clock_mono_ns();
-    kill(getpid(), SIGSTOP);
-    run->executor.paused_ns += clock_mono_ns() - since;
-    hands_order_all(&run->hands, HAND_RESUME);
+    if (stop_wanted() || !SAFEGUARD(continue_takes_the_stop_away))
+        (void)kill(getpid(), SIGSTOP);
+    runclock_pause(&run->clock, since, clock_mono_ns());
+    run->resume_due = !hands_order_all(&run->hands, HAND_RESUME);
     uv_update_time(&run->loop);
+    screen_forget_status(run->screen);
+    run_pump(run);
+}
+
+static void mask_signal(int how, int signo)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    sigprocmask(how, &set, NULL);
+}
+
+static void watch_stop_signal(struct run *run)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    run->stop_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (run->stop_fd < 0)
+        return; /* no descriptor: SIGTSTP stops the runner alone, as it would any program */
+    mask_signal(SIG_BLOCK, SIGTSTP);
+    run->stop_watch.data = run;
+    uv_poll_init(&run->loop, &run->stop_watch, run->stop_fd);
+    uv_poll_start(&run->stop_watch, UV_READABLE, on_stop_signal);
+    uv_unref((uv_handle_t *)&run->stop_watch);
+}
+
+static void unwatch_stop_signal(struct run *run)
+{
+    if (run->stop_fd < 0)
+        return;
+    uv_close((uv_handle_t *)&run->stop_watch, NULL);
+    close(run->stop_fd);
+    run->stop_fd = -1;
+    mask_signal(SIG_UNBLOCK, SIGTSTP);
+}
+
+static void dump(struct run *run)
+{
+    AUTO_STRBUF struct strbuf asked = STRBUF_INIT;
+    run_describe_asked(run, &asked);
+    console_dump(run->console, &asked);
 }
 
 static void on_signal(uv_signal_t *handle, int signo)
 {
     struct run *run = handle->data;
-    if (signo == SIGTSTP)
-        on_stop_signal(run);
-    else if (signo == SIGUSR1)
-        console_dump(run->console);
+    if (signo == SIGUSR1)
+        dump(run);
     else
         on_end_signal(run, signo);
     run_pump(run);
@@ -112,6 +175,7 @@ void run_watch_signals(struct run *run)
         uv_signal_start(&run->signals[i], on_signal, watched[i]);
         uv_unref((uv_handle_t *)&run->signals[i]);
     }
+    watch_stop_signal(run);
     uv_timer_init(&run->loop, &run->rush);
     run->rush.data = run;
 }
@@ -127,6 +191,8 @@ static void on_plain_signal(int signo)
 const volatile bool *run_signals_while_waiting(struct run *run)
 {
     struct sigaction action = {.sa_handler = on_plain_signal};
+    unwatch_stop_signal(run);
+    mask_signal(SIG_BLOCK, SIGUSR1); /* nobody answers it any more, and nobody dies of it */
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
         uv_signal_stop(&run->signals[i]);
         if (watched[i] == SIGINT || watched[i] == SIGTERM || watched[i] == SIGQUIT ||

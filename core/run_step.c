@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "console_format.h"
 #include "run_internal.h"
 #include "safeguard.h"
 #include "util.h"
@@ -14,6 +15,7 @@ struct asked {
     struct run *run;
     struct step *step;
     struct side *side;
+    uint64_t since_ns;
     bool rushed; /* ran when a second signal came */
     struct asked *next;
 };
@@ -39,6 +41,15 @@ void run_rush_asked(struct run *run)
 {
     for (struct asked *asked = run->asked; asked; asked = asked->next)
         asked->rushed = true;
+}
+
+void run_describe_asked(const struct run *run, struct strbuf *out)
+{
+    for (const struct asked *asked = run->asked; asked; asked = asked->next) {
+        strbuf_addf(out, "  if of %s for ", asked->step->name);
+        format_elapsed(out, run_now(run) - asked->since_ns);
+        strbuf_addch(out, '\n');
+    }
 }
 
 /* What the passing commands of the step printed. */
@@ -137,6 +148,7 @@ static void ask_if(struct run *run, struct step *step)
     struct asked *asked = xcalloc(1, sizeof *asked);
     asked->run = run;
     asked->step = step;
+    asked->since_ns = run_now(run);
     asked->next = run->asked;
     run->asked = asked;
     uint64_t limit = step->timeout_ns ? step->timeout_ns : IF_TIMEOUT_NS;

@@ -174,6 +174,11 @@ void screen_status(struct screen *screen, const char *lines)
     pthread_mutex_unlock(&screen->mutex);
 }
 
+void screen_forget_status(struct screen *screen)
+{
+    __atomic_store_n(&screen->forget, true, __ATOMIC_RELAXED);
+}
+
 int screen_error(struct screen *screen)
 {
     return __atomic_load_n(&screen->error, __ATOMIC_ACQUIRE);
@@ -265,10 +270,10 @@ int screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *c
         error = ETIMEDOUT;
     }
     struct timespec limit;
-    clock_gettime(CLOCK_REALTIME, &limit);
+    clock_gettime(CLOCK_MONOTONIC, &limit);
     limit.tv_sec += JOIN_SECONDS;
     /* Stuck in the kernel, on a dead network file system: left to the end of the program. */
-    if (pthread_timedjoin_np(screen->thread, NULL, &limit) != 0) {
+    if (pthread_clockjoin_np(screen->thread, NULL, CLOCK_MONOTONIC, &limit) != 0) {
         pthread_detach(screen->thread);
         return ETIMEDOUT;
     }

@@ -41,6 +41,9 @@ void screen_file(struct screen *screen, const char *path, uint64_t offset, uint6
 /* The live area below the scrolling text: replaced as a whole; "" removes it. Lines end with a
  * newline, hold text of ciplug itself, and are cut to the terminal's width. Only on a terminal. */
 void screen_status(struct screen *screen, const char *lines);
+/* Others have written to the terminal (a shell, while ciplug was stopped): what was drawn stays
+ * where it stands and is drawn anew below. */
+void screen_forget_status(struct screen *screen);
 /* errno of the first failed write: EPIPE means that the reader went away (no fault of the run; also
  * a terminal that hung up), others a fault. 0: none so far: the thread may be behind. What
  * comes after an error is thrown away. */

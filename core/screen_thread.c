@@ -83,6 +83,8 @@ static void draw_area(struct screen *screen)
 static void batch_begin(struct screen *screen)
 {
     strbuf_clear(&screen->batch);
+    if (__atomic_exchange_n(&screen->forget, false, __ATOMIC_RELAXED))
+        screen->area.drawn = 0;
     statusarea_clear(&screen->area, &screen->batch);
 }
 

@@ -50,6 +50,7 @@ struct screen {
     int error;
     uint64_t moved; /* counts writes and entries */
     bool abandoned; /* nobody waits any more */
+    bool forget;    /* the live area was left behind */
     /* The thread's own; freed by screen_thread_clear. */
     struct screen_entry *current;
     struct strbuf batch;

@@ -7,7 +7,6 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import procs  # noqa: E402
 from harness import Case, main, wait_for  # noqa: E402
 
 
@@ -68,44 +67,6 @@ class Signals(Case):
         self.assertEqual([r["outcome"] for r in self.run_of().finished("s") if r.get("final", True)], ["failed"])
         self.assert_ledger(failed=1)
         self.assertTrue((self.dir / "cleaned").exists())
-
-
-class Pause(Case):
-    def test_stop_and_continue_stop_commands_and_timers(self):
-        """Paused for longer than the timeout, the command is neither running nor timed out."""
-        running = self.start("[step s]\ntimeout = 4s\ncommand = : > up; while [ ! -e go ]; do echo tick; sleep 0.02; done\n")
-        self.wait_file("up")
-        log = wait_for(lambda: next(iter(self.dir.glob(".ciplug/runs/*/logs/s/1.out")), None), "the log")
-        wait_for(lambda: log.stat().st_size > 0, "output")
-        running.send(signal.SIGTSTP)
-        wait_for(lambda: procs.stat(running.pid)[0] == "T", "ciplug to stop")
-
-        def still():
-            """Stopped or frozen: a frozen one is not in state T."""
-            before = log.stat().st_size
-            time.sleep(0.5)
-            return log.stat().st_size == before
-        wait_for(still, "the command to stop", patience=3)
-        size = log.stat().st_size
-        time.sleep(5)  # longer than the timeout: that is what is tested
-        self.assertEqual(log.stat().st_size, size)
-        self.write("go", "")
-        running.send(signal.SIGCONT)
-        ended = running.wait()
-        self.assertEqual(ended.status, 0, ended.all)
-        self.assertEqual(self.outcomes("s"), ["passed"])
-
-    def test_a_pause_does_not_make_it_slow(self):
-        running = self.start("[step s]\nslow = 4s\ncommand = : > up; until [ -e go ]; do sleep 0.02; done\n")
-        self.wait_file("up")
-        running.send(signal.SIGTSTP)
-        wait_for(lambda: procs.stat(running.pid)[0] == "T", "ciplug to stop")
-        time.sleep(4.2)  # longer than slow: that is what is tested
-        self.write("go", "")
-        running.send(signal.SIGCONT)
-        ended = running.wait()
-        self.assertEqual(ended.status, 0, ended.all)
-        self.assertNotIn("has been running for", ended.all)
 
 
 class Usr1(Case):

@@ -73,6 +73,10 @@ def kill_all(marker):
         time.sleep(0.01)
 
 
+def comm(pid):
+    return _read(pid, "comm").decode("utf-8", "replace").rstrip("\n")
+
+
 def children(pid):
     return [other for other in all_pids() if (stat(other) or ("", 0))[1] == pid]
 
@@ -109,3 +113,27 @@ def status_field(pid, name):
         if line.startswith(name + ":"):
             return line.partition(":")[2].strip()
     return ""
+
+
+def _cgroup_frozen(pid):
+    """Whether its cgroup of version 2 is frozen."""
+    path = next((line[3:] for line in _read(pid, "cgroup").decode().splitlines() if line.startswith("0::")), None)
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounts = [line.split()[4] for line in file if " - cgroup2 " in line]
+    try:
+        with open(f"{mounts[0]}{path}/cgroup.events", encoding="ascii") as file:
+            return "frozen 1" in file.read()
+    except (IndexError, OSError):
+        return False
+
+
+def stands(pid):
+    """Stopped, or in a frozen cgroup, or dead, or waiting for its vforked child, which is one of these."""
+    found = stat(pid)
+    return (found is None or found[0] in "TZX" or _cgroup_frozen(pid)
+            or found[0] == "D" and any(stands(child) for child in children(pid)))
+
+
+def commands(marker, but=()):
+    """The living with the marker that are neither keeper nor hands nor one of `but`."""
+    return [pid for pid, _ in with_marker(marker) if _read(pid, "comm") not in HELPERS and pid not in but]

@@ -249,19 +249,20 @@ static void a_dump_shows_last_lines(void **state)
 {
     (void)state;
     struct stage stage;
+    setenv("TZ", "UTC", 1);
     stage_open(&stage, plain(), -1);
     struct actor one, two;
     start_run(&stage);
     actor_start(&stage, &one, 1);
     actor_start(&stage, &two, 2);
     write_text(&stage, &one, 0, "first\nlast\033[2J\r\n");
-    console_dump(stage.console);
+    console_dump(stage.console, NULL);
     actor_end(&stage, &one);
     actor_end(&stage, &two);
     assert_stage(&stage, "run k3x9a0qz: ci: 2 steps\n"
                          "run k3x9a0qz: 0/0 done, 2 running, 0s\n"
-                         "  unit 1 for 0s (worker 2): last^[[2J\n"
-                         "  unit 2 for 0s (worker 2): (no output yet)\n"
+                         "  unit 1 for 0s since 00:16:40 (worker 2): last^[[2J\n"
+                         "  unit 2 for 0s since 00:16:40 (worker 2): (no output yet)\n"
                          "   PASS unit 1 (1.2s, worker 2)\n"
                          "first\nlast^[[2J\n"
                          "   PASS unit 2 (1.2s, worker 2)\n");
@@ -286,7 +287,7 @@ static void a_stuck_reader_blocks_no_call(void **state)
         actor_start(&stage, &actor, i);
         for (int n = 0; n < 10; n++)
             write_text(&stage, &actor, n % 2, text.buf);
-        console_dump(stage.console);
+        console_dump(stage.console, NULL);
         actor_end(&stage, &actor);
     }
     end_run(&stage, 0, NULL);

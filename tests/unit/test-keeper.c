@@ -420,6 +420,23 @@ static void a_pause_stops_tree_and_clock(void **state)
     assert_non_null(strstr(fixture_output(f), "end"));
 }
 
+/* The hold for on_failure stands still, too, and so does what the failed command left. */
+static void a_pause_stops_the_hold(void **state)
+{
+    struct fixture *f = *state;
+    fixture_script(f, "setsid sh -c 'while :; do echo x; sleep 0.01; done' & exit 9");
+    f->request.hold_ns = 2 * NS_PER_S;
+    fixture_start(f);
+    assert_int_equal(fixture_wait(f, HAND_EXITED), HAND_EXITED);
+    assert_int_equal(hand_order(&f->hand, f->request.id, HAND_PAUSE, 0), 0);
+    poll(NULL, 0, 2500);
+    uint64_t resumed_ns = clock_mono_ns();
+    assert_int_equal(hand_order(&f->hand, f->request.id, HAND_RESUME, 0), 0);
+    assert_int_equal(fixture_wait(f, HAND_DONE), HAND_DONE);
+    assert_true(f->event[HAND_DONE].at_ns > resumed_ns);
+    assert_true(f->event[HAND_DONE].leaked > 0);
+}
+
 static void a_paused_command_can_be_stopped(void **state)
 {
     struct fixture *f = *state;
@@ -476,6 +493,7 @@ int main(void)
         WITH(a_deadline_waits_for_go),
         WITH(a_failure_waits_for_go),
         WITH(a_pause_stops_tree_and_clock),
+        WITH(a_pause_stops_the_hold),
         WITH(a_paused_command_can_be_stopped),
         WITH(at_the_deadline_it_is_one_or_the_other),
     };
