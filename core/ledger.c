@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ledger.h"
 #include "event.h"
+#include "safeguard.h"
 #include "strbuf.h"
 #include "util.h"
 
@@ -78,7 +79,7 @@ void ledger_event(struct ledger *ledger, const struct ciplug_event *event)
     if (event->kind != CIPLUG_COMMAND_FINISHED || !event->result)
         return;
     uint64_t units = ledger_units(event->command);
-    if (event->result->final)
+    if (event->result->final || !SAFEGUARD(final_attempts_count))
         ledger_count(counts, event->result->outcome, event->result->flags, units);
     if (!cleanup)
         weigh(ledger, event->result, units);

@@ -3,6 +3,7 @@
 #include "base64.h"
 #include "event.h"
 #include "mask.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <inttypes.h>
@@ -129,6 +130,10 @@ static void put_exact(struct record *record, const char *key, const char *text,
     mask_text(mask, text, &masked);
     if (utf8_valid(strbuf_text(&masked), masked.len)) {
         put(record, key, json_stringn(strbuf_text(&masked), masked.len));
+        return;
+    }
+    if (!SAFEGUARD(exact_bytes)) {
+        put_text(record, key, text);
         return;
     }
     AUTO_FREE char *key64 = xasprintf("%s_base64", key);

@@ -63,7 +63,7 @@ static int replay(const struct cli *cli, struct events *events)
 
 /* ---- the console ---- */
 
-static int print_console(const struct cli *cli, int fd)
+static int print_console(const struct cli *cli, int fd, const char *path)
 {
     struct console_settings settings = {.output = cli->run.output,
                                         .color = screen_wants_color(fd, cli->run.color),
@@ -81,8 +81,10 @@ static int print_console(const struct cli *cli, int fd)
     if (events_finish(&events) < 0 && status == 0)
         status = 3;
     int error = screen_free(settings.screen, 60 * NS_PER_S, NULL);
-    if (error && error != EPIPE && status == 0)
-        status = 3;
+    if (error && error != EPIPE) {
+        msg(MSG_ERROR, "cannot write %s: %s", path, strerror(error));
+        status = status ? status : 3;
+    }
     console_free(console);
     events_free(&events);
     return status;
@@ -92,8 +94,8 @@ static int report_to_console(const struct cli *cli, const char *path)
 {
     struct atomicfile file;
     if (!path)
-        return print_console(cli, output_fd());
-    int status = atomicfile_open(&file, path) < 0 ? 3 : print_console(cli, file.fd);
+        return print_console(cli, output_fd(), "standard output");
+    int status = atomicfile_open(&file, path) < 0 ? 3 : print_console(cli, file.fd, path);
     if (file.fd < 0 || atomicfile_close(&file, status == 0) < 0) {
         msg(MSG_ERROR, "cannot write %s: %s", path, strerror(errno));
         status = status ? status : 3;

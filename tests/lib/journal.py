@@ -62,8 +62,9 @@ class Run:
 def items(record):
     """The items of a record as bytes."""
     if record.get("items"):
-        return [base64.b64decode(item["base64"]) if isinstance(item, dict) else item.encode()
-                for item in record["items"]]
+        return [item.encode() for item in record["items"]]
+    if record.get("items_base64"):
+        return [base64.b64decode(item) for item in record["items_base64"]]
     if record.get("item_base64"):
         return [base64.b64decode(record["item_base64"])]
     return [record["item"].encode()] if record.get("item") is not None else []

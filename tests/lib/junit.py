@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""A JUnit report, read back; and runs made up as journals, for `ciplug report`."""
+import base64
+import json
+import subprocess
+import xml.etree.ElementTree as tree
+
+CLASSES = {"failure": ("failed", "signaled", "timeout"), "error": ("error", "cancelled"), "skipped": ("skipped",)}
+SUMS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+def complaints(path):
+    """What xmllint says of it: nothing when it is well-formed."""
+    return subprocess.run(["xmllint", "--noout", str(path)], capture_output=True, check=False, stdin=subprocess.DEVNULL,
+                          text=True, errors="replace").stderr
+
+
+class Report:
+    def __init__(self, path):
+        self.root = tree.parse(path).getroot()
+        self.cases = self.root.findall("testsuite/testcase")
+
+    @staticmethod
+    def kind(case):
+        """failure, error, skipped, or passed."""
+        found = [child.tag for child in case if child.tag in CLASSES]
+        assert len(found) <= 1, found
+        return found[0] if found else "passed"
+
+    def count(self, kind=None):
+        return sum(1 for case in self.cases if kind in (None, self.kind(case)))
+
+    def names(self, kind=None, suite=None):
+        return [case.get("name") for case in self.cases
+                if kind in (None, self.kind(case)) and suite in (None, case.get("classname"))]
+
+    def wrong_sums(self):
+        """Attributes that are not what the elements below them say."""
+        wrong = []
+        for element in [self.root, *self.root.findall("testsuite")]:
+            cases = element.findall(".//testcase")
+            want = {name: sum(self.kind(case) == kind for case in cases) for name, kind in SUMS.items()}
+            want["tests"] = len(cases)
+            wrong += [(element.tag, element.get("name"), name, element.get(name), number)
+                      for name, number in want.items() if element.get(name, str(number)) != str(number)]
+            ms = sum(round(float(case.get("time")) * 1000) for case in cases)
+            if round(float(element.get("time")) * 1000) != ms:
+                wrong.append((element.tag, element.get("name"), "time", element.get("time"), ms))
+        return wrong
+
+
+def text_field(record, key, value):
+    """KEY, or KEY_base64 for bytes that are no UTF-8."""
+    try:
+        record[key] = value.decode()
+    except UnicodeDecodeError:
+        record[key] = None
+        record[key + "_base64"] = base64.b64encode(value).decode()
+
+
+class Journal:
+    """A run's folder that no ciplug has made."""
+
+    def __init__(self, state, run):
+        self.folder = state / "runs" / run
+        self.folder.mkdir(parents=True)
+        self.folder.chmod(0o700)
+        self.lines = []
+        self.add("run_started", version=1, run=run, name="made-up", text="made up")
+
+    def add(self, event, **fields):
+        number = len(self.lines) + 1
+        record = {"event": event, "seq": number, "time": f"2026-01-02T03:04:{number // 1000 % 60:02}.{number % 1000:03}000Z"}
+        record.update(fields)
+        self.lines.append(json.dumps(record))
+        return record
+
+    def log(self, step, number, stream, data):
+        path = self.folder / "logs" / step / f"{number}.{stream}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return f"logs/{step}/{number}.{stream}"
+
+    def write(self):
+        (self.folder / "journal.jsonl").write_text("".join(line + "\n" for line in self.lines))
+        return self.folder.name
