@@ -80,5 +80,9 @@ struct journal_reader {
     void *data;
 };
 int journal_replay(const char *run_dir, const struct journal_reader *reader, uint64_t *good);
+/* The same for what such a file holds; `run_dir` is absolute, and nothing is looked up there.
+ * Returns the bytes of good records. */
+uint64_t journal_replay_text(const char *run_dir, const char *text, size_t length,
+                             const struct journal_reader *reader);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "msg.h"
+#include "harmless.h"
 #include "strbuf.h"
 #include "util.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +15,16 @@ static void *sink_data;
 
 static const char *const prefixes[] = {"", "warning: ", "", "debug: "};
 
-static void put_line(const struct strbuf *line)
+/* One line, whatever the names and values in it hold. */
+static void put_line(const struct strbuf *text)
 {
+    AUTO_STRBUF struct strbuf line = STRBUF_INIT;
+    harmless_name(&line, strbuf_text(text), SIZE_MAX / 8);
+    strbuf_addch(&line, '\n');
     if (sink)
-        sink(sink_data, line->buf, line->len);
+        sink(sink_data, line.buf, line.len);
     else
-        (void)!write_all(2, line->buf, line->len);
+        (void)!write_all(2, line.buf, line.len);
 }
 
 void msg(enum msg_level level, const char *format, ...)
@@ -31,7 +37,6 @@ void msg(enum msg_level level, const char *format, ...)
     va_start(args, format);
     strbuf_vaddf(&line, format, args);
     va_end(args);
-    strbuf_addch(&line, '\n');
     put_line(&line);
 }
 
@@ -86,7 +91,7 @@ void problems_print(const struct problems *problems)
         strbuf_addstr(&line, p->file ? p->file : "ciplug");
         if (p->line > 0)
             strbuf_addf(&line, ":%d", p->line);
-        strbuf_addf(&line, ": %s\n", p->text);
+        strbuf_addf(&line, ": %s", p->text);
         put_line(&line);
     }
 }

@@ -11,7 +11,8 @@
 
 enum msg_level { MSG_ERROR, MSG_WARNING, MSG_NOTICE, MSG_DEBUG };
 
-/* One line of message, without newline; "ciplug: " (and "warning: " and so on) is put in front.
+/* One line of message, without newline; "ciplug: " (and "warning: " and so on) is put in front, and
+ * control characters in it become visible (harmless.h), as those in problems do.
  * Goes to stderr, or to the sink once there is one. NOTICE is dropped under -q, DEBUG without -v.
  */
 void msg(enum msg_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -61,8 +61,7 @@ int record_time_parse(const char *text, uint64_t *wall_ns)
     strbuf_addstr(&whole, ".000Z");
     if (parse_rfc3339(whole.buf, wall_ns) < 0)
         return -1;
-    *wall_ns += fraction;
-    return 0;
+    return __builtin_add_overflow(*wall_ns, fraction, wall_ns) ? -1 : 0;
 }
 
 /* ---- values ---- */

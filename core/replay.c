@@ -25,7 +25,7 @@ struct reading {
 
 struct replay {
     const struct journal_reader *reader;
-    char *run_dir;
+    const char *run_dir;
     char *run; /* id; the folder's name until run_started says it */
     uint64_t seq;
 };
@@ -412,6 +412,16 @@ static uint64_t replay_all(struct replay *replay, const char *data, size_t lengt
     return at;
 }
 
+uint64_t journal_replay_text(const char *run_dir, const char *text, size_t length,
+                             const struct journal_reader *reader)
+{
+    const char *slash = strrchr(run_dir, '/');
+    struct replay replay = {reader, run_dir, xstrdup(slash ? slash + 1 : run_dir), 0};
+    uint64_t good = replay_all(&replay, text, length);
+    free(replay.run);
+    return good;
+}
+
 int journal_replay(const char *run_dir, const struct journal_reader *reader, uint64_t *good)
 {
     AUTO_FREE char *absolute = run_dir[0] == '/' ? xstrdup(run_dir) : realpath(run_dir, NULL);
@@ -422,11 +432,8 @@ int journal_replay(const char *run_dir, const struct journal_reader *reader, uin
     size_t length;
     if (read_file(path, SIZE_MAX / 4, &data, &length) < 0)
         return -1;
-    const char *slash = strrchr(absolute, '/');
-    struct replay replay = {reader, absolute, xstrdup(slash ? slash + 1 : absolute), 0};
-    uint64_t bytes = replay_all(&replay, data, length);
+    uint64_t bytes = journal_replay_text(absolute, data, length, reader);
     if (good)
         *good = bytes;
-    free(replay.run);
     return 0;
 }

@@ -142,7 +142,10 @@ int parse_rfc3339(const char *text, uint64_t *wall_ns)
     if (seconds < 0)
         return -1;
     *wall_ns = (uint64_t)seconds * NS_PER_S + ms * NS_PER_MS;
-    return 0;
+    /* Neither spaces and signs, which sscanf takes, nor a month 13, nor a year beyond 64 bits. */
+    char back[64];
+    format_rfc3339(back, sizeof back, *wall_ns);
+    return strcmp(text, back) == 0 ? 0 : -1;
 }
 
 void format_duration(char *buf, size_t size, uint64_t ns)

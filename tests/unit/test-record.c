@@ -106,6 +106,10 @@ static void times_parse_with_any_fraction(void **state)
     assert_int_equal(record_time_parse("2023-11-14T22:13:20.1", &ns), -1);
     assert_int_equal(record_time_parse("2023-11-14T22:13:20.1Zx", &ns), -1);
     assert_int_equal(record_time_parse("", &ns), -1);
+    /* The last of them that 64 bits hold, and one later. */
+    assert_int_equal(record_time_parse("2554-07-21T23:34:33.709551615Z", &ns), 0);
+    assert_true(ns == UINT64_MAX);
+    assert_int_equal(record_time_parse("2554-07-21T23:34:33.709551616Z", &ns), -1);
 }
 
 int main(void)

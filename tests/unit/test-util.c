@@ -64,6 +64,11 @@ static void times_go_there_and_back(void **state)
     assert_int_equal(parse_rfc3339(text, &back), 0);
     assert_true(back == UINT64_C(1700000000123) * NS_PER_MS);
     assert_int_equal(parse_rfc3339("yesterday", &back), -1);
+    assert_int_equal(parse_rfc3339("2026-00-02T03:04:05.678Z", &back), -1);
+    assert_int_equal(parse_rfc3339("2026-01-02T03:04:75.678Z", &back), -1);
+    assert_int_equal(parse_rfc3339("2026-02-30T03:04:05.678Z", &back), -1);
+    assert_int_equal(parse_rfc3339("2026-1- 2T+3:04:05.678Z", &back), -1);
+    assert_int_equal(parse_rfc3339("9999-01-02T03:04:05.678Z", &back), -1);
 }
 
 int main(void)
