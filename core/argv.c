@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "argv.h"
+#include "mask.h"
 #include "util.h"
 
 #include <stdlib.h>
@@ -72,22 +73,41 @@ static const char *find_masked(const char *value, const struct strv *masked, con
     return first;
 }
 
-/* Quoted; a secret in it by its name, which the shell that it is pasted into expands. */
-static void show_value(struct strbuf *out, const char *value, const struct strv *masked)
+/* Masked before it is quoted: quotes change a secret that holds one. */
+static void show_plain(struct strbuf *out, const char *text, const struct mask *mask)
 {
-    const char *name = NULL, *at;
-    while ((at = find_masked(value, masked, &name))) {
-        AUTO_FREE char *before = xstrndup(value, (size_t)(at - value));
-        if (*before)
-            shell_quote(out, before);
-        strbuf_addf(out, "\"$%s\"", name);
-        value = at + strlen(getenv(name));
-    }
-    if (*value)
-        shell_quote(out, value);
+    AUTO_STRBUF struct strbuf clear = STRBUF_INIT;
+    mask_text(mask, text, &clear);
+    shell_quote(out, strbuf_text(&clear));
 }
 
-static void show_assignment(struct strbuf *out, const char *assignment, const struct strv *masked)
+/* Quoted; a secret in it by its name, which the shell that it is pasted into expands. */
+static void show_value(struct strbuf *out, const char *value, const struct strv *masked,
+                       const struct mask *mask)
+{
+    AUTO_STRBUF struct strbuf shown = STRBUF_INIT, left = STRBUF_INIT, clear = STRBUF_INIT;
+    const char *name = NULL, *at, *rest = value;
+    mask_text(mask, value, &clear);
+    while ((at = find_masked(rest, masked, &name))) {
+        AUTO_FREE char *before = xstrndup(rest, (size_t)(at - rest));
+        strbuf_addf(&left, "%s***", before);
+        if (*before)
+            show_plain(&shown, before, mask);
+        strbuf_addf(&shown, "\"$%s\"", name);
+        rest = at + strlen(getenv(name));
+    }
+    strbuf_addstr(&left, rest);
+    if (*rest)
+        show_plain(&shown, rest, mask);
+    /* Where secrets overlap, a piece of one may be left beside the name of another. */
+    if (!mask || strcmp(strbuf_text(&left), strbuf_text(&clear)) == 0)
+        strbuf_addstr(out, strbuf_text(&shown));
+    else
+        shell_quote(out, strbuf_text(&clear));
+}
+
+static void show_assignment(struct strbuf *out, const char *assignment, const struct strv *masked,
+                            const struct mask *mask)
 {
     size_t length = strcspn(assignment, "=");
     AUTO_FREE char *name = xstrndup(assignment, length);
@@ -98,21 +118,22 @@ static void show_assignment(struct strbuf *out, const char *assignment, const st
     else if (assignment[length] && !assignment[length + 1])
         strbuf_addstr(out, "''");
     else if (assignment[length])
-        show_value(out, assignment + length + 1, masked);
+        show_value(out, assignment + length + 1, masked, mask);
 }
 
-void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked)
+void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked,
+               const struct mask *mask)
 {
     bool env = argv->env.n > 0 || argv->cwd;
     if (env)
         strbuf_addstr(out, "env ");
     if (argv->cwd) {
         strbuf_addstr(out, "-C ");
-        shell_quote(out, argv->cwd);
+        show_plain(out, argv->cwd, mask);
         strbuf_addch(out, ' ');
     }
     for (size_t i = 0; i < argv->env.n; i++) {
-        show_assignment(out, argv->env.v[i], masked);
+        show_assignment(out, argv->env.v[i], masked, mask);
         strbuf_addch(out, ' ');
     }
     for (size_t i = 0; i < argv->words.n; i++) {
@@ -123,7 +144,7 @@ void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *m
         if (command)
             shell_quote_always(out, word);
         else
-            shell_quote(out, word);
+            show_plain(out, word, mask);
     }
 }
 

@@ -34,9 +34,12 @@ void shell_quote(struct strbuf *out, const char *word);
 void shell_quote_always(struct strbuf *out, const char *word);
 /* if, done, time, ...: those that consist of letters. */
 bool shell_is_reserved(const char *word);
+struct mask;
 /* The whole command so that it can be pasted into a shell: env -C CWD NAME=VALUE... words. Values
- * of the variables in `masked` (names; may be NULL) are shown as "$NAME", their names only. */
-void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked);
+ * of the variables in `masked` (names; may be NULL) are shown as "$NAME", their names only;
+ * what else `mask` (may be NULL) hides is "***". */
+void argv_show(struct strbuf *out, const struct argv *argv, const struct strv *masked,
+               const struct mask *mask);
 /* Split like a shell would, without expansions: white space separates; '...', "..." and backslash
  * quote; a backslash at the end of a line continues it. 0, or -1 with *error (static text) for an
  * unfinished quote. */

@@ -33,9 +33,12 @@ static const struct name outputs[] = {
 };
 
 static const struct name flags[] = {
-    {CIPLUG_FLAG_FLAKY, "flaky"},           {CIPLUG_FLAG_LEAKED, "leaked"},
-    {CIPLUG_FLAG_UNKILLABLE, "unkillable"}, {CIPLUG_FLAG_TRUNCATED, "truncated"},
-    {CIPLUG_FLAG_ALLOWED, "allowed"},       {CIPLUG_FLAG_CARRIED, "carried"},
+    {CIPLUG_FLAG_FLAKY, "flaky"},
+    {CIPLUG_FLAG_LEAKED, "leaked"},
+    {CIPLUG_FLAG_UNKILLABLE, "unkillable"},
+    {CIPLUG_FLAG_TRUNCATED, "truncated"},
+    {CIPLUG_FLAG_ALLOWED, "allowed"},
+    {CIPLUG_FLAG_CARRIED, "carried"},
     {CIPLUG_FLAG_INTERRUPTED, "interrupted"},
 };
 

@@ -146,6 +146,21 @@ static bool leads_out(const char *pattern)
     return *pattern == '/';
 }
 
+/* cp gets their names as arguments, which everybody on the machine can read. */
+static void leave_out_secrets(struct execution *execution, struct strv *found)
+{
+    AUTO_STRV struct strv all = *found;
+    *found = (struct strv)STRV_INIT;
+    for (size_t i = 0; i < all.n; i++) {
+        if (SAFEGUARD(secrets_in_argv) &&
+            plan_holds_secret(execution->executor->launcher.plan, all.v[i]))
+            execution_notice(execution, "artifacts: %s has a secret in its name and is left out",
+                             all.v[i]);
+        else
+            strv_push(found, all.v[i]);
+    }
+}
+
 /* 0, or -1 with *error (the caller's). */
 static int find_artifacts(struct execution *execution, struct strv *found, char **error)
 {
@@ -166,6 +181,7 @@ static int find_artifacts(struct execution *execution, struct strv *found, char 
         else if (plan_glob(execution->launch.argv.cwd, patterns.v[i], found, error) < 0)
             return -1;
     }
+    leave_out_secrets(execution, found);
     return 0;
 }
 

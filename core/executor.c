@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "executor.h"
 #include "classify.h"
+#include "proctree.h"
 #include "safeguard.h"
 #include "util.h"
 
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -46,10 +48,25 @@ static void on_handle_closed(uv_handle_t *handle)
     free(execution);
 }
 
+/* What the hand says of processes holds their arguments, raw and cut: now one line of them that
+ * hides what is to be hidden. */
+static void hide_in_text(const struct mask *mask, char text[HAND_TEXT_MAX])
+{
+    AUTO_STRBUF struct strbuf clear = STRBUF_INIT;
+    mask_cut_text(mask, text, PROCESS_CUT, &clear);
+    for (size_t i = 0; i < clear.len; i++) {
+        unsigned char c = (unsigned char)clear.buf[i];
+        if (c < ' ' || c == 0x7f)
+            clear.buf[i] = c == '\n' || c == '\t' ? ' ' : '?';
+    }
+    snprintf(text, HAND_TEXT_MAX, "%s", strbuf_text(&clear));
+}
+
 static void judge(struct execution *execution)
 {
     struct ciplug_result *result = &execution->result;
-    const struct attempt_end *end = &execution->end;
+    struct attempt_end *end = &execution->end;
+    hide_in_text(execution->executor->launcher.mask, end->text);
     if (execution->start_timed_out) {
         char limit[24];
         format_duration(limit, sizeof limit, execution->task->step->start_timeout_ns);
@@ -64,7 +81,7 @@ static void judge(struct execution *execution)
     } else if (execution->stopped) {
         result->outcome = CIPLUG_CANCELLED;
     }
-    if (execution->log_error) {
+    if (execution->log_error && SAFEGUARD(truncated_logs)) {
         result->flags |= CIPLUG_FLAG_TRUNCATED;
         strbuf_addf(&execution->reason, "%sits log is not whole: %s",
                     execution->reason.len ? "; " : "", strerror(execution->log_error));

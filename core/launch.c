@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "launch.h"
 #include "plugin_call.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <stdio.h>
@@ -263,17 +264,16 @@ static int build(struct launch *launch, const struct host *host, char **error)
     return result;
 }
 
-static int refuse_secrets(const struct launch *launch, char **error)
+/* NULL, or why that may not be run. */
+static const char *refuse_secrets(const struct launch *launch, const struct argv *argv)
 {
-    for (size_t i = 0; i < launch->argv.words.n; i++) {
-        if (mask_found(launch->launcher->mask, launch->argv.words.v[i])) {
-            *error =
-                xstrdup("a masked value would stand in the command's arguments, which everybody "
-                        "on the machine can read: use the variable instead");
-            return -1;
-        }
+    for (size_t i = 0; i < argv->words.n; i++) {
+        if (SAFEGUARD(secrets_in_argv) &&
+            plan_holds_secret(launch->launcher->plan, argv->words.v[i]))
+            return "a masked value would stand in the command's arguments, which everybody "
+                   "on the machine can read: use the variable instead";
     }
-    return 0;
+    return NULL;
 }
 
 void launch_describe(struct launch *launch, const struct launcher *launcher,
@@ -293,13 +293,16 @@ int launch_make(struct launch *launch, const struct launcher *launcher,
         *error = xstrdup(why);
         return -1;
     }
-    if (build(launch, host, error) < 0 || refuse_secrets(launch, error) < 0)
+    if (build(launch, host, error) < 0)
         return -1;
-    AUTO_STRBUF struct strbuf shown = STRBUF_INIT;
-    argv_show(&shown, &launch->argv, &launcher->plan->mask_names);
-    struct strbuf masked = STRBUF_INIT;
-    mask_text(launcher->mask, strbuf_text(&shown), &masked);
-    launch->shown = strbuf_detach(&masked);
+    why = refuse_secrets(launch, &launch->argv);
+    if (why) {
+        *error = xstrdup(why);
+        return -1;
+    }
+    struct strbuf shown = STRBUF_INIT;
+    argv_show(&shown, &launch->argv, &launcher->plan->mask_names, launcher->mask);
+    launch->shown = strbuf_detach(&shown);
     return 0;
 }
 
@@ -336,7 +339,8 @@ int launch_side(const struct launch *launch, const char *script, struct argv *ar
         return -1;
     argv_copy(argv, &launch->side);
     add_script(argv, strbuf_text(&text));
-    return 0;
+    *error = refuse_secrets(launch, argv);
+    return *error ? -1 : 0;
 }
 
 void launch_if(const struct launcher *launcher, const struct step *step, struct argv *argv)

@@ -5,6 +5,7 @@
  * each state would not fit.
  */
 #include "mask.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <stdlib.h>
@@ -229,6 +230,33 @@ void mask_text(const struct mask *mask, const char *text, struct strbuf *out)
     struct mask_stream stream = {.mask = mask};
     mask_feed(&stream, text, strlen(text), out);
     mask_end(&stream, out);
+}
+
+void mask_cut_text(const struct mask *mask, const char *text, char cut, struct strbuf *out)
+{
+    const char stop[] = {cut, '\0'};
+    struct mask_stream stream = {.mask = mask};
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, stop);
+        mask_feed(&stream, text, n, out);
+        if (!text[n])
+            break;
+        AUTO_STRBUF struct strbuf rest = STRBUF_INIT;
+        mask_end(&stream, SAFEGUARD(half_secrets) ? &rest : out);
+        strbuf_addstr(out, "...");
+        n++;
+    }
+    mask_end(&stream, out);
+}
+
+void mask_replace(const struct mask *mask, char **text)
+{
+    if (!*text || !mask_found(mask, *text))
+        return;
+    struct strbuf masked = STRBUF_INIT;
+    mask_text(mask, *text, &masked);
+    free(*text);
+    *text = strbuf_detach(&masked);
 }
 
 bool mask_found(const struct mask *mask, const char *text)

@@ -42,7 +42,12 @@ void mask_feed(struct mask_stream *stream, const void *data, size_t length, stru
 void mask_end(struct mask_stream *stream, struct strbuf *out);
 /* A whole text at once, e.g. for messages and reasons. */
 void mask_text(const struct mask *mask, const char *text, struct strbuf *out);
-/* Whether `text` holds one of the values: such a word may not stand in an argv. */
+/* Likewise of a text in which the byte `cut` stands where something was cut off: what may be the
+ * beginning of a value there is left out too, and "..." put in its place. */
+void mask_cut_text(const struct mask *mask, const char *text, char cut, struct strbuf *out);
+/* Likewise in place of *text, an allocated one or NULL. */
+void mask_replace(const struct mask *mask, char **text);
+/* Whether `text` holds one of the values. */
 bool mask_found(const struct mask *mask, const char *text);
 
 #endif

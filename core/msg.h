@@ -19,6 +19,9 @@ void msg(enum msg_level level, const char *format, ...) __attribute__((format(pr
 /* -1 for -q, 0, 1 for -v. */
 void msg_set_verbosity(int verbosity);
 /* From now on `sink` gets the finished lines (with newline); NULL: stderr again. */
+/* What every line passes before anybody sees it, to hide what is to be hidden; NULL: nothing. It
+ * returns a text that msg frees. */
+void msg_set_filter(char *(*function)(const void *data, const char *line), const void *data);
 void msg_set_sink(void (*sink)(void *data, const char *line, size_t length), void *data);
 
 struct problem {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan.h"
+#include "mask.h"
 #include "options.h"
 #include "plan_internal.h"
 #include "util.h"
@@ -162,6 +163,7 @@ void plan_free(struct plan *plan)
     free(plan->by_name);
     strv_free(&plan->mask_names);
     strv_free(&plan->mask_values);
+    mask_free(plan->mask);
     strv_free(&plan->notices);
     *plan = (struct plan){0};
 }

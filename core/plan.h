@@ -138,6 +138,8 @@ struct host {
     size_t n_env;
 };
 
+struct mask;
+
 struct plan {
     const struct config *config;
     struct plugins *plugins;
@@ -152,9 +154,15 @@ struct plan {
     uint64_t run_timeout_ns; /* 0: none */
     unsigned keep_runs;
     struct strv mask_names, mask_values;
+    struct mask *mask;           /* mask_values, and the lines of those that have several */
     struct strv notices;         /* e.g. "workers = 8 of step x is cut to 2 slots" */
     const struct step **by_name; /* all of them, sorted */
 };
+
+/* Whether a value of `mask` stands in `text`: then it may be in no argv. */
+bool plan_holds_secret(const struct plan *plan, const char *text);
+/* Mask items and labels, for showing the plan; it can be run no more. */
+void plan_hide_secrets(struct plan *plan);
 
 struct plan_request {
     const char *const *selections; /* STEP[:GLOB]; closed by NULL */

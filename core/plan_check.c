@@ -22,13 +22,9 @@ static void check_secrets(struct build *b, const struct setting *setting)
                          "it in the variable %s",
                          placeholder, plan->mask_names.v[i]);
     }
-    for (size_t i = 0; i < plan->mask_values.n; i++) {
-        if (strstr(setting->text, plan->mask_values.v[i])) {
-            problems_add(b->problems, setting->file, setting->line,
-                         "this holds the value of a secret (mask): write the variable's name");
-            return;
-        }
-    }
+    if (plan_holds_secret(plan, setting->text))
+        problems_add(b->problems, setting->file, setting->line,
+                     "this holds the value of a secret (mask): write the variable's name");
 }
 
 static void check_template(struct build *b, const struct setting *setting, enum expand_mode mode,

@@ -2,9 +2,11 @@
  *
  * env_file, env.NAME, mask.
  */
+#include "argv.h"
 #include "expand.h"
 #include "mask.h"
 #include "plan_internal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -216,6 +218,71 @@ static void find_values(struct build *b, struct secret *secret)
                   xasprintf("mask: %s is not set, nothing to hide", secret->name));
 }
 
+/* What prints such a value rarely prints it in one piece: each line is hidden for itself too. */
+static void add_lines(struct strv *hidden, const char *value)
+{
+    for (size_t n; *value; value += n + (value[n] != '\0')) {
+        static const char ends[] = "\r\n", white[] = " \t";
+        n = strcspn(value, ends);
+        const char *line = value + strspn(value, white);
+        size_t length = line < value + n ? (size_t)(value + n - line) : 0;
+        while (length > 0 && strchr(white, line[length - 1]))
+            length--;
+        AUTO_FREE char *copy = xstrndup(line, length);
+        if (length >= MASK_MIN && !strv_has(hidden, copy))
+            strv_push(hidden, copy);
+    }
+}
+
+static struct mask *make_mask(const struct strv *values)
+{
+    AUTO_STRV struct strv hidden = STRV_INIT;
+    strv_copy(&hidden, values);
+    for (size_t i = 0; SAFEGUARD(mask_lines) && i < values->n; i++)
+        add_lines(&hidden, values->v[i]);
+    return mask_new(&hidden);
+}
+
+/* As it stands in a script that an item has brought it into. */
+static bool holds_quoted(const char *text, const char *value)
+{
+    AUTO_STRBUF struct strbuf quoted = STRBUF_INIT;
+    if (!strchr(value, '\''))
+        return false;
+    shell_quote_always(&quoted, value);
+    strbuf_cut(&quoted, quoted.len - 1);
+    return strstr(text, quoted.buf + 1);
+}
+
+bool plan_holds_secret(const struct plan *plan, const char *text)
+{
+    for (size_t i = 0; i < plan->mask_values.n; i++) {
+        const char *value = plan->mask_values.v[i];
+        if (strstr(text, value) || holds_quoted(text, value))
+            return true;
+    }
+    return false;
+}
+
+static void hide_units(const struct mask *mask, struct step *step)
+{
+    for (size_t i = 0; i < step->n_units; i++) {
+        struct unit *unit = &step->units[i];
+        mask_replace(mask, &unit->item);
+        mask_replace(mask, &unit->label);
+        for (size_t k = 0; k < unit->values.n; k++)
+            mask_replace(mask, &unit->values.v[k]);
+    }
+}
+
+void plan_hide_secrets(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        hide_units(plan->mask, &plan->steps[i]);
+    for (size_t i = 0; i < plan->n_cleanups; i++)
+        hide_units(plan->mask, &plan->cleanups[i]);
+}
+
 void plan_read_mask(struct build *b)
 {
     const struct config_value *value = b->run ? config_get(b->run, "mask") : NULL;
@@ -232,4 +299,5 @@ void plan_read_mask(struct build *b)
         struct secret secret = {.name = names.v[i], .at = value};
         find_values(b, &secret);
     }
+    b->plan->mask = make_mask(&b->plan->mask_values);
 }

@@ -232,10 +232,12 @@ bool proctree_signal(const struct proctree *tree, pid_t pid, int signo)
     return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) == 0;
 }
 
-/* The command line on one line of plain characters; the name of what has none. */
+/* The command line, its bytes as they are, since it is to be masked yet; the name of what has
+ * none. */
 static void command_line(pid_t pid, char *text, size_t size)
 {
     ssize_t n = read_proc(pid, "cmdline", text, size);
+    bool cut = n == (ssize_t)size - 1;
     while (n > 0 && text[n - 1] == '\0')
         n--;
     if (n <= 0) {
@@ -243,10 +245,10 @@ static void command_line(pid_t pid, char *text, size_t size)
         while (n > 0 && text[n - 1] == '\n')
             text[--n] = '\0';
     }
-    for (ssize_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        text[i] = c == '\0' || isspace(c) ? ' ' : isascii(c) && isprint(c) ? (char)c : '?';
-    }
+    for (ssize_t i = 0; i < n; i++)
+        text[i] = text[i] == '\0' ? ' ' : text[i];
+    if (cut)
+        text[n - 1] = PROCESS_CUT;
 }
 
 void process_describe(char *text, size_t size, pid_t pid, bool stuck)

@@ -53,8 +53,11 @@ struct process_stat {
 int process_stat(pid_t pid, struct process_stat *stat);
 /* Whether it runs: no zombie, and not on its way out. */
 bool process_alive(const struct process_stat *stat);
+/* Stands in a description where a command line was cut. */
+#define PROCESS_CUT '\x1e'
 /* Add ", pid 123 sleep 600" to `text` (of `size` bytes) for `pid`, with state and wchan where
- * `stuck`; ", ..." once when there is no more room. */
+ * `stuck`; ", ..." once when there is no more room. What the process
+ * calls itself is there byte for byte, but for NULs: mask it, then make it one line. */
 void process_describe(char *text, size_t size, pid_t pid, bool stuck);
 /* Call `visit` for every process that /proc names. */
 void process_each(void (*visit)(pid_t pid, void *data), void *data);

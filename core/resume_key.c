@@ -114,12 +114,11 @@ static uint64_t make_key(const struct plan *plan, const struct mask *mask, const
 uint64_t *resume_keys(const struct plan *plan)
 {
     uint64_t *keys = xcalloc(plan->n_steps * plan->n_hosts, sizeof *keys);
-    struct mask *mask = mask_new(&plan->mask_values);
     for (size_t i = 0; i < plan->n_steps; i++) {
         for (size_t k = 0; k < plan->n_hosts; k++)
-            keys[i * plan->n_hosts + k] = make_key(plan, mask, &plan->steps[i], &plan->hosts[k]);
+            keys[i * plan->n_hosts + k] =
+                make_key(plan, plan->mask, &plan->steps[i], &plan->hosts[k]);
     }
-    mask_free(mask);
     return keys;
 }
 

@@ -106,7 +106,7 @@ static void on_disk_failed(void *data, int error)
     run->no_verdict = true;
     run_emit_notice(run, "a log cannot be written: %s; nothing new is started", strerror(error));
     /* Cleanup steps run with or without logs: one of them may be what makes room. */
-    if (run->phase == PHASE_STEPS)
+    if (run->phase == PHASE_STEPS && SAFEGUARD(halt_on_full_disk))
         schedule_halt(run->current, "a log could not be written");
 }
 
@@ -391,8 +391,10 @@ static int loop_and_conclude(struct run *run)
     int status = conclude(run);
     msg_set_sink(NULL, NULL);
     int unseen = screen_free(run->screen, SCREEN_STALL_NS, run_signals_while_waiting(run));
-    if (unseen && unseen != EPIPE)
+    if (unseen && unseen != EPIPE) {
+        msg(MSG_ERROR, "standard output cannot be written: %s", strerror(unseen));
         status = no_pass(status);
+    }
     status = close_journal(run, status);
     console_free(run->console);
     close_handles(run);
@@ -417,7 +419,6 @@ static void release(struct run *run)
     run->plan->plugins->run_option = NULL;
     strv_free(&run->option_values);
     runclock_free(&run->clock);
-    mask_free(run->mask);
     rundir_close(&run->dir);
 }
 
@@ -428,17 +429,18 @@ int run_plan(struct plan *plan, struct keeper *keeper, const struct run_options 
     run->keeper = keeper;
     run->options = options;
     runclock_start(&run->clock);
-    int status = 3;
     if (uv_loop_init(&run->loop) < 0) {
         msg(MSG_ERROR, "cannot start the loop");
         free(run);
-        return status;
+        return 3;
     }
-    if (run_open_records(run) < 0)
-        status = 2;
-    else if (start_executor(run) == 0 && run_start_screen(run) == 0) {
-        run_add_reporters(run);
-        status = loop_and_conclude(run);
+    int status = run_open_records(run);
+    if (status == 0) {
+        status = 3;
+        if (start_executor(run) == 0 && run_start_screen(run) == 0) {
+            run_add_reporters(run);
+            status = loop_and_conclude(run);
+        }
     }
     if (keeper_finish(keeper, KEEPER_END_NS) < 0)
         msg(MSG_WARNING, "some process of a command could not be ended");

@@ -71,8 +71,7 @@ static void show_step(struct strbuf *out, const struct launcher *launcher, const
 
 int run_dry(struct plan *plan)
 {
-    struct mask *mask = mask_new(&plan->mask_values);
-    struct launcher launcher = {.plan = plan, .run = DRY_RUN_ID, .mask = mask};
+    struct launcher launcher = {.plan = plan, .run = DRY_RUN_ID, .mask = plan->mask};
     AUTO_STRBUF struct strbuf out = STRBUF_INIT;
     for (size_t i = 0; i < plan->n_steps; i++) {
         if (plan->steps[i].selected)
@@ -82,7 +81,6 @@ int run_dry(struct plan *plan)
         if (plan->cleanups[i].selected)
             show_step(&out, &launcher, &plan->cleanups[i]);
     }
-    mask_free(mask);
     if (write_all(output_fd(), strbuf_text(&out), out.len) == 0)
         return 0;
     msg(MSG_ERROR, "cannot write to standard output: %s", strerror(errno));

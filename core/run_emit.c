@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "run_hide.h"
 #include "run_internal.h"
 #include "util.h"
 
@@ -31,11 +32,14 @@ static void journal_failed(struct run *run)
 static void emit(struct run *run, const struct ciplug_event *event,
                  const struct journal_extra *extra)
 {
+    struct hidden_event hidden = {0};
+    event = hide_event(&hidden, run->mask, event);
     if (event->kind != CIPLUG_COMMAND_OUTPUT && event->kind != CIPLUG_RUN_STARTED &&
         journal_event(&run->journal, event, extra) < 0)
         journal_failed(run);
     ledger_event(&run->ledger, event);
     events_emit(&run->events, event);
+    hidden_event_free(&hidden);
 }
 
 void run_emit_started(struct run *run)

@@ -27,7 +27,7 @@ struct run {
     struct keeper *keeper;
     struct rundir dir;
     struct journal journal;
-    struct mask *mask;
+    const struct mask *mask; /* the plan's */
     struct events events;
     struct ledger ledger;
     struct screen *screen;
@@ -89,6 +89,7 @@ void run_emit_last_record(struct run *run, const char *text);
 bool run_check_journal(struct run *run);
 
 /* run_setup.c: each 0, or -1 after a message. */
+/* Of this one the exit status, or 0. */
 int run_open_records(struct run *run); /* run folder, journal, mask, keys, what is resumed */
 int run_start_screen(struct run *run); /* screen, console, messages */
 void run_add_reporters(struct run *run);

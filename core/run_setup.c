@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "output.h"
 #include "run_internal.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -51,12 +52,25 @@ static int load_resume(struct run *run)
     return resume_load(run->resume, run->plan, run->keys, path);
 }
 
+/* What no change of the configuration would mend is no fault of it. */
+static int failed_by(int error)
+{
+    static const int ours[] = {ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM};
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+        if (ours[i] == error && SAFEGUARD(full_disk_status))
+            return 3;
+    }
+    return 2;
+}
+
+/* 0, or the exit status. */
 static int take_over(struct run *run)
 {
     if (!run->resume || resume_file_write(run->resume, run->dir.path) == 0)
         return 0;
-    msg(MSG_ERROR, "cannot write what passed before into %s: %s", run->dir.path, strerror(errno));
-    return -1;
+    int error = errno;
+    msg(MSG_ERROR, "cannot write what passed before into %s: %s", run->dir.path, strerror(error));
+    return failed_by(error);
 }
 
 int run_open_records(struct run *run)
@@ -64,16 +78,21 @@ int run_open_records(struct run *run)
     run->journal.fd = -1;
     run->dir.fd = run->dir.lock = -1;
     run->keys = resume_keys(run->plan);
+    if (load_resume(run) < 0)
+        return 2;
+    if (rundir_create(&run->dir, run->options->state_dir) < 0)
+        return failed_by(run->dir.error);
     /* What was taken over comes before the first record: without that, a run has not begun. */
-    if (load_resume(run) < 0 || rundir_create(&run->dir, run->options->state_dir) < 0 ||
-        take_over(run) < 0)
-        return -1;
+    int taken = take_over(run);
+    if (taken)
+        return taken;
     AUTO_FREE char *path = xasprintf("%s/journal.jsonl", run->dir.path);
     if (journal_create(&run->journal, path) < 0) {
-        msg(MSG_ERROR, "cannot create %s: %s", path, strerror(errno));
-        return -1;
+        int error = errno;
+        msg(MSG_ERROR, "cannot create %s: %s", path, strerror(error));
+        return failed_by(error);
     }
-    run->mask = mask_new(&run->plan->mask_values);
+    run->mask = run->plan->mask;
     run->journal.mask = run->mask;
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "rundir.h"
 #include "msg.h"
 #include "runs.h"
+#include "safeguard.h"
 #include "tree.h"
 #include "util.h"
 
@@ -50,6 +51,7 @@ static int state_open(struct rundir *dir, const char *state, bool *fresh)
     if (*state && mkdirs(state, 0700) == 0 && (dir->state = realpath(state, NULL)))
         fd = open(dir->state, OPEN_FOLDER);
     if (fd < 0) {
+        dir->error = errno;
         msg(MSG_ERROR, "cannot use the state folder '%s': %s", state, strerror(errno));
         return -1;
     }
@@ -67,12 +69,13 @@ static void write_gitignore(int state)
         msg(MSG_DEBUG, "cannot write .gitignore: %s", strerror(errno));
 }
 
-static int runs_make(const struct rundir *dir, int state, bool fresh)
+static int runs_make(struct rundir *dir, int state, bool fresh)
 {
     AUTO_FREE char *path = xasprintf("%s/runs", dir->state);
     bool made = mkdirat(state, "runs", 0700) == 0;
     int fd = made || errno == EEXIST ? openat(state, "runs", OPEN_FOLDER) : -1;
     if (fd < 0) {
+        dir->error = errno;
         msg(MSG_ERROR, "cannot make '%s': %s", path, strerror(errno));
         return -1;
     }
@@ -120,8 +123,9 @@ static int run_make(struct rundir *dir, int runs)
         if (dir->fd >= 0 && take_lock(dir) == 0)
             return 0;
     }
+    dir->error = errno;
     msg(MSG_ERROR, "cannot make a folder for this run in '%s/runs': %s", dir->state,
-        strerror(errno));
+        strerror(dir->error));
     if (dir->path && tree_remove(runs, dir->run) < 0)
         msg(MSG_WARNING, "cannot remove '%s': %s", dir->path, strerror(errno));
     return -1;
@@ -144,7 +148,9 @@ int rundir_create(struct rundir *dir, const char *state)
     AUTO_CLOSE int state_fd = state_open(dir, state, &fresh);
     AUTO_CLOSE int runs = state_fd < 0 ? -1 : runs_make(dir, state_fd, fresh);
     if (runs < 0 || run_make(dir, runs) < 0) {
+        int error = dir->error;
         rundir_close(dir);
+        dir->error = error;
         return -1;
     }
     point_latest(dir, state_fd);
@@ -256,8 +262,10 @@ char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned numb
     AUTO_FREE char *folder = step_folder(step);
     AUTO_FREE char *name = attempt_name(number, attempt, "");
     AUTO_CLOSE int parent = folder ? open_step(dir, "artifacts", folder) : -1;
-    AUTO_CLOSE int fd = parent < 0 ? -1 : open_below(parent, name);
-    if (fd < 0)
+    if (parent < 0)
+        return NULL;
+    /* What a command has put there beforehand, cp would write through. */
+    if (mkdirat(parent, name, 0700) < 0 && (errno != EEXIST || SAFEGUARD(new_artifacts)))
         return NULL;
     return xasprintf("%s/artifacts/%s/%s", dir->path, folder, name);
 }

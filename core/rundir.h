@@ -17,6 +17,7 @@ struct rundir {
     char *state; /* absolute path of the state folder */
     char *path;  /* absolute path of the run's folder */
     int fd;      /* of that folder */
+    int error;   /* errno of a create that failed; 0: the folder is not fit for use */
     int lock;    /* flock()ed while the run lives: who can take it knows that the run is dead */
 };
 
@@ -43,7 +44,8 @@ int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsi
  * with errno where there is no such file of that length. */
 char *rundir_keep_log(const struct rundir *dir, const char *step, unsigned number,
                       const char *older, uint64_t bytes, bool needed);
-/* Absolute path of artifacts/STEP/N (N.A), which is made. The caller's, or NULL with errno. */
+/* Absolute path of artifacts/STEP/N (N.A), which is made; that it is there already is an error. The
+ * caller's, or NULL with errno. */
 char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
                        unsigned attempt);
 /* Gives the lock back. Closing twice, or after a failed create, does nothing. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "mask.h"
+#include "safeguard.h"
 #include "util.h"
 #include "verb_list.h"
 #include "verbs.h"
@@ -8,6 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static char *hide_secrets(const void *data, const char *line)
+{
+    struct strbuf clear = STRBUF_INIT;
+    mask_text(data, line, &clear);
+    return strbuf_detach(&clear);
+}
 
 int load_plan(struct loaded *loaded, const struct cli *cli)
 {
@@ -25,6 +34,8 @@ int load_plan(struct loaded *loaded, const struct cli *cli)
         loaded->planned = true;
         made = plan_make(&loaded->plan, &loaded->config, &loaded->plugins, &request, problems);
     }
+    if (loaded->planned && loaded->plan.mask && SAFEGUARD(mask_messages))
+        msg_set_filter(hide_secrets, loaded->plan.mask);
     if (made == 0 && problems->n == 0)
         (void)plugins_open(&loaded->plugins, problems);
     problems_print(problems);
@@ -35,9 +46,10 @@ int load_plan(struct loaded *loaded, const struct cli *cli)
 
 void unload_plan(struct loaded *loaded)
 {
+    plugins_close(&loaded->plugins);
+    msg_set_filter(NULL, NULL);
     if (loaded->planned)
         plan_free(&loaded->plan);
-    plugins_close(&loaded->plugins);
     config_free(&loaded->config);
     problems_free(&loaded->problems);
 }
@@ -58,6 +70,7 @@ int verb_show(const struct cli *cli)
 {
     struct loaded loaded = {0};
     int status = load_plan(&loaded, cli);
+    plan_hide_secrets(&loaded.plan);
     if (status < 0)
         status = verb_list(&loaded.plan, cli->json, cli->run.verbosity);
     unload_plan(&loaded);

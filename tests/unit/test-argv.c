@@ -37,7 +37,7 @@ static void words_are_quoted_where_they_must(void **state)
 static void show(const struct argv *argv, const struct strv *masked, const char *expected)
 {
     AUTO_STRBUF struct strbuf out = STRBUF_INIT;
-    argv_show(&out, argv, masked);
+    argv_show(&out, argv, masked, NULL);
     assert_string_equal(strbuf_text(&out), expected);
 }
 

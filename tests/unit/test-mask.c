@@ -238,9 +238,53 @@ static void long_values_are_linear(void **state)
     mask_free(mask);
 }
 
+static void what_was_cut_off_shows_no_half(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"a secret b", "a *** b"},
+        {"a sec|, next", "a ..., next"},
+        {"a sec", "a sec"},
+        {"secret|", "***..."},
+        {"|", "..."},
+        {"", ""},
+        {"secsec|secret", "sec...***"},
+    };
+    AUTO_STRV struct strv values = STRV_INIT;
+    strv_push(&values, "secret");
+    struct mask *mask = mask_new(&values);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_STRBUF struct strbuf out = STRBUF_INIT;
+        mask_cut_text(mask, cases[i].text, '|', &out);
+        assert_string_equal(strbuf_text(&out), cases[i].expected);
+    }
+    AUTO_STRBUF struct strbuf plain = STRBUF_INIT;
+    mask_cut_text(NULL, "sec|ret", '|', &plain);
+    assert_string_equal(strbuf_text(&plain), "sec...ret");
+    mask_free(mask);
+}
+
+static void texts_are_replaced_in_place(void **state)
+{
+    (void)state;
+    AUTO_STRV struct strv values = STRV_INIT;
+    strv_push(&values, "secret");
+    struct mask *mask = mask_new(&values);
+    AUTO_FREE char *text = xstrdup("a secret"), *none = NULL;
+    mask_replace(mask, &text);
+    mask_replace(mask, &none);
+    assert_string_equal(text, "a ***");
+    assert_null(none);
+    mask_free(mask);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_cut_off_shows_no_half),
+        cmocka_unit_test(texts_are_replaced_in_place),
         cmocka_unit_test(values_become_stars),
         cmocka_unit_test(nothing_to_mask_is_null),
         cmocka_unit_test(only_what_may_be_a_secret_is_held),
