@@ -228,8 +228,10 @@ static int copy_log(int parent, const char *name, const char *older)
     for (ssize_t n; to >= 0 && (n = read(from, buffer, sizeof buffer)) != 0;) {
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 || write_all(to, buffer, (size_t)n) < 0)
+        if (n < 0 || write_all(to, buffer, (size_t)n) < 0) {
+            (void)unlinkat(parent, name, 0);
             return -1;
+        }
     }
     return to < 0 ? -1 : 0;
 }

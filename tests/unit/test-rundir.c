@@ -234,6 +234,65 @@ static void long_steps_have_folders_of_their_own(void **state)
     rundir_close(&dir);
 }
 
+/* A log of an older run, in `folder`. */
+static char *older_log(const char *folder, const char *text)
+{
+    char *path = xasprintf("%s/older", folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write_all(fd, text, strlen(text)), 0);
+    close(fd);
+    return path;
+}
+
+static void an_older_log_is_kept_when_it_is_whole(void **state)
+{
+    (void)state;
+    struct rundir dir;
+    struct stat before, after;
+    create(&dir);
+    AUTO_FREE char *older = older_log(base, "a\nb\n");
+    AUTO_FREE char *kept = rundir_keep_log(&dir, "s", 3, older, 4, true);
+    AUTO_FREE char *expected = xasprintf("%s/logs/s/3.out", dir.path);
+    assert_non_null(kept);
+    assert_string_equal(kept, expected);
+    assert_int_equal(stat(older, &before) | stat(kept, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_null(rundir_keep_log(&dir, "s", 4, older, 5, true));
+    assert_false(exists(dir.run, "logs/s/4.out"));
+    AUTO_FREE char *link = xasprintf("%s/link", base);
+    assert_int_equal(symlink(older, link), 0);
+    assert_null(rundir_keep_log(&dir, "s", 5, link, 4, true));
+    assert_false(exists(dir.run, "logs/s/5.out"));
+    assert_int_equal(unlink(older), 0);
+    assert_null(rundir_keep_log(&dir, "s", 6, older, 4, true));
+    assert_int_equal(stat(kept, &after), 0);
+    rundir_close(&dir);
+}
+
+static void an_older_log_is_copied_where_it_cannot_be_linked(void **state)
+{
+    (void)state;
+    struct rundir dir;
+    struct stat here, there;
+    char shm[] = "/dev/shm/test-rundir-XXXXXX";
+    create(&dir);
+    if (!mkdtemp(shm) || stat(shm, &there) < 0 || stat(base, &here) < 0)
+        skip();
+    AUTO_FREE char *older = older_log(shm, "a\nb\n");
+    bool apart = here.st_dev != there.st_dev;
+    AUTO_FREE char *wanted = rundir_keep_log(&dir, "s", 1, older, 4, false);
+    AUTO_FREE char *needed = rundir_keep_log(&dir, "s", 2, older, 4, true);
+    AUTO_FREE char *text = NULL;
+    size_t length;
+    assert_int_equal(wanted == NULL, apart);
+    assert_non_null(needed);
+    assert_int_equal(read_file(needed, 100, &text, &length), 0);
+    assert_string_equal(text, "a\nb\n");
+    rundir_close(&dir);
+    assert_int_equal(tree_remove(AT_FDCWD, shm), 0);
+}
+
 static void artifacts_have_a_folder_for_each_attempt(void **state)
 {
     (void)state;
@@ -264,6 +323,8 @@ int main(void)
         TEST(logs_have_their_names),
         TEST(logs_stay_below_the_run),
         TEST(long_steps_have_folders_of_their_own),
+        TEST(an_older_log_is_kept_when_it_is_whole),
+        TEST(an_older_log_is_copied_where_it_cannot_be_linked),
         TEST(artifacts_have_a_folder_for_each_attempt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
