@@ -111,6 +111,8 @@ static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
     if (n > 0) {
         attempt->hooks.bytes(attempt->data, stream->number, buf->base, (size_t)n);
     } else if (n < 0) {
+        if (n != UV_EOF)
+            attempt->end.unread = (int)-n;
         close_stream(stream);
         finish_if_drained(attempt);
     }
@@ -207,11 +209,15 @@ static void open_stream(struct attempt *attempt, uv_loop_t *loop, int index, int
     attempt->handles++;
     uv_pipe_init(loop, &stream->pipe, 0);
     stream->pipe.data = attempt;
-    /* The descriptor is a pipe of our own making: neither call has a way to fail that we could
-     * answer better than by an empty log, which the drain then ends. */
-    if (uv_pipe_open(&stream->pipe, fd) < 0)
+    int error = uv_pipe_open(&stream->pipe, fd);
+    if (error)
         close(fd);
-    (void)!uv_read_start((uv_stream_t *)&stream->pipe, give_buffer, on_read);
+    else
+        error = uv_read_start((uv_stream_t *)&stream->pipe, give_buffer, on_read);
+    if (!error)
+        return;
+    attempt->end.unread = -error;
+    close_stream(stream);
 }
 
 static int make_pipe(int fds[2])

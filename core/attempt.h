@@ -33,6 +33,7 @@ struct attempt_end {
     bool refused; /* never started: where, error */
     enum hand_where where;
     int error;
+    int unread; /* errno: not all that it wrote could be read */
     bool started;
     pid_t pid;
     int code, status; /* as in hand_event */

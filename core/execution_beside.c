@@ -126,13 +126,19 @@ void beside_watch_ready(struct execution *execution)
 
 /* --- artifacts --- */
 
+static void artifacts_lost(struct execution *execution, const char *why)
+{
+    execution_notice(execution, "artifacts could not be copied: %s", why);
+    execution->executor->hooks.incomplete(execution->executor->data);
+}
+
 static void on_artifacts_done(void *data, int status, const char *what)
 {
     struct execution *execution = data;
     execution->artifacts = NULL;
     execution->artifacts_done = true;
     if (status != 0)
-        execution_notice(execution, "artifacts could not be copied: %s", what);
+        artifacts_lost(execution, what);
     execution_advance(execution);
 }
 
@@ -208,7 +214,7 @@ bool beside_artifacts(struct execution *execution)
     AUTO_STRV struct strv found = STRV_INIT;
     AUTO_FREE char *error = NULL;
     if (find_artifacts(execution, &found, &error) < 0) {
-        execution_notice(execution, "artifacts: %s", error);
+        artifacts_lost(execution, error);
         return true;
     }
     if (found.n == 0)
@@ -222,6 +228,6 @@ bool beside_artifacts(struct execution *execution)
                                           execution->executor->launcher.mask, &hooks, execution);
     }
     if (!execution->artifacts)
-        execution_notice(execution, "artifacts could not be copied: %s", strerror(errno));
+        artifacts_lost(execution, strerror(errno));
     return !execution->artifacts;
 }

@@ -81,6 +81,13 @@ static void judge(struct execution *execution)
     } else if (execution->stopped) {
         result->outcome = CIPLUG_CANCELLED;
     }
+    if (end->unread) {
+        /* It wrote to nobody, so what came of it says nothing. */
+        result->outcome = CIPLUG_ERROR;
+        result->flags |= CIPLUG_FLAG_TRUNCATED;
+        strbuf_addf(&execution->reason, "%sits output could not be read: %s",
+                    execution->reason.len ? "; " : "", strerror(end->unread));
+    }
     if (execution->log_error && SAFEGUARD(truncated_logs)) {
         result->flags |= CIPLUG_FLAG_TRUNCATED;
         strbuf_addf(&execution->reason, "%sits log is not whole: %s",
@@ -114,13 +121,21 @@ static void give_up(struct execution *execution, const char *reason)
     execution_advance(execution);
 }
 
+static void log_failed(struct execution *execution, int error)
+{
+    if (execution->log_error)
+        return;
+    execution->log_error = error;
+    execution->executor->hooks.disk_failed(execution->executor->data, error);
+}
+
 static void on_log_closed(void *data, uint64_t total, int error)
 {
     struct exec_log *log = data;
     log->open = false;
     log->bytes = total;
     if (error)
-        log->execution->log_error = error;
+        log_failed(log->execution, error);
     execution_advance(log->execution);
 }
 
@@ -163,10 +178,8 @@ static void on_written(void *data, const void *bytes, size_t length, uint64_t of
     struct exec_log *log = data;
     struct execution *execution = log->execution;
     struct executor *executor = execution->executor;
-    if (error && !execution->log_error) {
-        execution->log_error = error;
-        executor->hooks.disk_failed(executor->data, error);
-    }
+    if (error)
+        log_failed(execution, error);
     if (length)
         executor->hooks.output(executor->data, execution, log->stream, bytes, length, offset);
     if (log->held && log->file && logfile_pending(log->file) < LOG_PENDING_LOW) {
@@ -307,7 +320,9 @@ static void on_try_again(uv_timer_t *timer)
 /* No descriptors, processes or memory now: another command may end and give some back. */
 static bool try_later(struct execution *execution, int error)
 {
-    bool passing = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
+    /* EPIPE: its hand has died before it was asked. */
+    bool passing = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM ||
+                   error == ENOBUFS || error == EPIPE;
     if (!passing || execution->stopped || !SAFEGUARD(wait_for_descriptors))
         return false;
     hands_close_idle(execution->executor->hands);

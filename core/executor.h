@@ -72,6 +72,8 @@ struct executor_hooks {
     void (*finished)(void *data, struct execution *execution);
     /* A log could not be written (errno): the run has to stop scheduling. */
     void (*disk_failed)(void *data, int error);
+    /* Something that a command made could not be kept: the run cannot say that all is well. */
+    void (*incomplete)(void *data);
 };
 
 struct executor {

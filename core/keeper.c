@@ -165,6 +165,9 @@ static bool take_control(struct hands *hands)
     if (got < 0 && errno == EAGAIN)
         return false;
     if (got <= 0) {
+        /* Not only told apart by an error: a runner that still lives learns that no hand comes. */
+        close(hands->control);
+        hands->control = -1;
         hands->gone = true;
         return false;
     }

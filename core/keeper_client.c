@@ -41,7 +41,9 @@ static int wait_hello(struct keeper *keeper)
     do {
         ready = poll(&fd, 1, HELLO_MS);
     } while (ready < 0 && errno == EINTR);
-    ssize_t got = ready > 0 ? recv(keeper->fd, &hello, sizeof hello, 0) : -1;
+    ssize_t got = -1;
+    while (ready > 0 && (got = recv(keeper->fd, &hello, sizeof hello, 0)) < 0 && errno == EINTR)
+        continue;
     if (got == (ssize_t)sizeof hello && hello.error == 0) {
         memcpy(keeper->cgroup, hello.cgroup, sizeof keeper->cgroup);
         return 0;

@@ -15,6 +15,26 @@
 
 static void finish(struct worker *worker);
 
+static pid_t reap(pid_t pid, int flags)
+{
+    pid_t got;
+    do
+        got = waitpid(pid, NULL, flags | __WALL);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* Without reaping it. 0 with si_pid 0: nobody has ended. */
+static int look_for_ended(idtype_t type, id_t id, siginfo_t *info)
+{
+    int result;
+    do {
+        *info = (siginfo_t){0};
+        result = waitid(type, id, info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+    } while (result < 0 && errno == EINTR);
+    return result;
+}
+
 static void send_event(struct worker *worker, enum hand_event_kind kind)
 {
     struct hand_event *event = &worker->job.event;
@@ -128,11 +148,11 @@ static void finish(struct worker *worker)
 {
     struct job *job = &worker->job;
     sweep_marker(worker);
-    if (!job->reaped && waitpid(job->leader, NULL, __WALL) == job->leader)
+    if (!job->reaped && reap(job->leader, 0) == job->leader)
         job->reaped = true;
     pid_t pid;
     do {
-        pid = waitpid(-1, NULL, WNOHANG | __WALL);
+        pid = reap(-1, WNOHANG);
     } while (pid > 0);
     if (pid < 0 || !SAFEGUARD(nothing_is_left)) {
         end_job(worker);
@@ -148,7 +168,7 @@ static void finish(struct worker *worker)
 static void keep(struct worker *worker)
 {
     struct job *job = &worker->job;
-    if (waitpid(job->leader, NULL, __WALL) == job->leader)
+    if (reap(job->leader, 0) == job->leader)
         job->reaped = true;
     send_event(worker, HAND_DONE);
     job->state = JOB_KEPT;
@@ -212,13 +232,13 @@ static void collect(struct worker *worker)
 {
     struct job *job = &worker->job;
     while (!job->exited) {
-        siginfo_t info = {0};
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || info.si_pid == 0)
+        siginfo_t info;
+        if (look_for_ended(P_ALL, 0, &info) < 0 || info.si_pid == 0)
             return;
         if (info.si_pid == job->leader)
             leader_exited(worker, &info);
         else
-            waitpid(info.si_pid, NULL, WNOHANG | __WALL);
+            reap(info.si_pid, WNOHANG);
     }
 }
 
@@ -247,11 +267,10 @@ void ladder_children(struct worker *worker)
 static bool ended_itself(struct worker *worker)
 {
     struct job *job = &worker->job;
-    siginfo_t info = {0};
+    siginfo_t info;
     if (job->exited)
         return true;
-    if (waitid(P_PID, (id_t)job->leader, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
-        info.si_pid == 0)
+    if (look_for_ended(P_PID, (id_t)job->leader, &info) < 0 || info.si_pid == 0)
         return false;
     leader_exited(worker, &info);
     return true;

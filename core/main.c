@@ -3,6 +3,7 @@
 #include "msg.h"
 #include "output.h"
 #include "plugin_call.h"
+#include "record.h"
 #include "safeguard.h"
 #include "strbuf.h"
 #include "util.h"
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* Descriptors 0, 1 and 2 are open afterwards, so that no log file or socket ever becomes one of
  * them; what else the caller left open reaches no command. */
@@ -103,6 +105,13 @@ static int run_verb(struct cli *cli, struct keeper *keeper)
     return 2;
 }
 
+/* A library that finds no memory would abort, or take a record for a bad one. */
+static void lend_allocators(void)
+{
+    record_lend_memory();
+    (void)uv_replace_allocator(xmalloc, xrealloc, xcalloc, free);
+}
+
 int main(int argc, char **argv)
 {
     struct keeper keeper = {.fd = -1};
@@ -117,6 +126,7 @@ int main(int argc, char **argv)
     /* Should a hand and the keeper be killed, what they held comes to us and not to init. */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     raise_descriptor_limit();
+    lend_allocators();
     struct cli cli;
     int status = cli_parse(&cli, argc, argv);
     if (status < 0) {

@@ -33,6 +33,11 @@ const struct record_counter record_counters[] = {
     {NULL, 0},
 };
 
+void record_lend_memory(void)
+{
+    json_set_alloc_funcs(xmalloc, free);
+}
+
 void record_time(char *buf, size_t size, uint64_t wall_ns)
 {
     format_rfc3339(buf, size, wall_ns);

@@ -19,6 +19,10 @@ json_t *record_event(const struct ciplug_event *event, const struct journal_extr
                      uint64_t seq, const struct mask *mask);
 json_t *record_intent(const char *kind, const char *what, uint64_t seq, const struct mask *mask);
 
+/* From here on jansson takes its memory as the rest of the runner does, so that a record for which
+ * there is none is never taken for a bad one. */
+void record_lend_memory(void);
+
 /* RFC 3339 in UTC with microseconds; `buf` of at least 40 bytes. Parsed with up to nine digits of
  * fraction, or none. 0 or -1. */
 void record_time(char *buf, size_t size, uint64_t wall_ns);

@@ -110,6 +110,12 @@ static void on_disk_failed(void *data, int error)
         schedule_halt(run->current, "a log could not be written");
 }
 
+static void on_incomplete(void *data)
+{
+    struct run *run = data;
+    run->incomplete = true;
+}
+
 /* --- what the schedule wants --- */
 
 static void act(struct run *run, const struct action *action)
@@ -289,7 +295,8 @@ static int start_executor(struct run *run)
                                                 .notice = on_notice,
                                                 .ready = on_ready,
                                                 .finished = on_finished,
-                                                .disk_failed = on_disk_failed};
+                                                .disk_failed = on_disk_failed,
+                                                .incomplete = on_incomplete};
     hands_init(&run->hands, &run->loop, run->keeper);
     run->executor = (struct executor){
         .loop = &run->loop,
@@ -340,7 +347,8 @@ static int conclude(struct run *run)
         msg(MSG_ERROR, "the journal and the numbers of this run do not agree");
         run->no_verdict = true;
     }
-    int status = ledger_exit_status(&run->ledger, run->no_verdict, schedule_empty(run->steps));
+    int status = ledger_exit_status(&run->ledger, run->no_verdict || run->incomplete,
+                                    schedule_empty(run->steps));
     if (run->timed_out)
         status = 1;
     if (run->signo)

@@ -139,6 +139,8 @@ static void point_latest(const struct rundir *dir, int state)
         return;
     msg(MSG_WARNING, "cannot point '%s/latest' at this run: %s", dir->state, strerror(errno));
     (void)!unlinkat(state, fresh, 0);
+    /* Rather none than one that shows another run's results as this one's. */
+    (void)!unlinkat(state, "latest", 0);
 }
 
 int rundir_create(struct rundir *dir, const char *state)

@@ -279,6 +279,8 @@ int screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *c
     }
     if (screen_error(screen))
         error = screen_error(screen);
+    else if (!error)
+        error = screen->unread;
     screen_destroy(screen);
     return error;
 }

@@ -49,7 +49,8 @@ void screen_forget_status(struct screen *screen);
  * comes after an error is thrown away. */
 int screen_error(struct screen *screen);
 /* Wait until all is written, or nothing moved for `stall_ns`, or *cancel becomes true (may be
- * NULL); end the thread. */
+ * NULL); end the thread. 0, or why not all was shown: screen_error(), ETIMEDOUT, or the errno of a log
+ * that could not be read. */
 int screen_free(struct screen *screen, uint64_t stall_ns, const volatile bool *cancel);
 
 #endif

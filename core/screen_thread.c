@@ -147,6 +147,8 @@ static int open_log(struct screen *screen, const char *path)
 static void cannot_read(struct screen *screen, const char *path)
 {
     int error = errno;
+    if (!screen->unread)
+        screen->unread = error;
     strbuf_addstr(&screen->batch, "ciplug: cannot show ");
     harmless_name(&screen->batch, path, 1000);
     /* Not strerror(): another thread may use it. */

@@ -51,7 +51,8 @@ struct screen {
     uint64_t moved; /* counts writes and entries */
     bool abandoned; /* nobody waits any more */
     bool forget;    /* the live area was left behind */
-    /* The thread's own; freed by screen_thread_clear. */
+    /* The thread's own until its end; freed by screen_thread_clear. */
+    int unread; /* errno of the first log that could not be shown */
     struct screen_entry *current;
     struct strbuf batch;
     char raw[16 * 1024];

@@ -60,7 +60,10 @@ static void on_done(void *data, const struct attempt_end *end)
     AUTO_STRBUF struct strbuf rest = STRBUF_INIT;
     mask_end(&side->mask, &rest);
     note_last_line(side, strbuf_text(&rest), rest.len);
-    if (outcome == CIPLUG_PASSED || outcome == CIPLUG_FAILED)
+    if (end->unread)
+        strbuf_addf(&what, "%sits output could not be read: %s", what.len ? ": " : "",
+                    strerror(end->unread));
+    else if (outcome == CIPLUG_PASSED || outcome == CIPLUG_FAILED)
         status = end->status;
     if (side->line.len)
         strbuf_addf(&what, "%s%s", what.len ? ": " : "", side->line.buf);

@@ -3,6 +3,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -229,5 +230,13 @@ int wire_send_event(int fd, const struct hand_event *event)
     size_t length = offsetof(struct hand_event, text) + strnlen(event->text, HAND_TEXT_MAX - 1) + 1;
     struct hand_event copy = *event;
     struct iovec iov = {&copy, length};
-    return wire_send(fd, &iov, 1, NULL, 0, 0);
+    int rc = wire_send(fd, &iov, 1, NULL, 0, 0);
+    for (int tries = 0; rc < 0 && (errno == ENOBUFS || errno == ENOMEM) && tries < 3; tries++) {
+        poll(NULL, 0, 10 << tries);
+        rc = wire_send(fd, &iov, 1, NULL, 0, 0);
+    }
+    /* Somebody waits for it: an end of file is an answer, silence is none. */
+    if (rc < 0)
+        shutdown(fd, SHUT_RDWR);
+    return rc;
 }

@@ -124,6 +124,13 @@ class Streams(Case):
         self.assertEqual(found, ["one.txt", "two.txt"])
         self.assertIn("../outside leads out", ended.all)
 
+    def test_a_lost_artifact_is_no_success(self):
+        ended = self.ci("[step s]\nartifacts = made\ncommand = touch made .ciplug/runs/$CI_RUN_ID/artifacts\n"
+                        "[step later]\ncommand = touch later\n")
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertIn("artifacts could not be copied: Not a directory", ended.all)
+        self.assertEqual((self.run_of().one("s")["outcome"], self.run_of().one("later")["outcome"]), ("passed", "passed"))
+
     def test_step_output_wins(self):
         out = self.passes("[step a]\noutput = none\ncommand = echo hid-$((1 + 1))\n"
                           "[step b]\ncommand = echo shown-$((1 + 1))\n").out

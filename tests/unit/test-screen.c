@@ -64,9 +64,9 @@ static struct screen *file_screen(int *fd, bool color)
     return screen;
 }
 
-static void assert_written(struct screen *screen, int fd, const char *wanted)
+static void assert_shown(struct screen *screen, int fd, const char *wanted, int error)
 {
-    screen_free(screen, LONG_NS, NULL);
+    assert_int_equal(screen_free(screen, LONG_NS, NULL), error);
     close(fd);
     AUTO_FREE char *path = path_of("screen");
     char *data;
@@ -74,6 +74,11 @@ static void assert_written(struct screen *screen, int fd, const char *wanted)
     assert_int_equal(read_file(path, 1 << 28, &data, &length), 0);
     assert_string_equal(data, wanted);
     free(data);
+}
+
+static void assert_written(struct screen *screen, int fd, const char *wanted)
+{
+    assert_shown(screen, fd, wanted, 0);
 }
 
 /* Reads until the writing end is closed. */
@@ -141,7 +146,7 @@ static void missing_logs_are_named(void **state)
     char *wanted = xasprintf("ciplug: cannot show %s/lo^[g: No such file or directory\n"
                              "ciplug: cannot show %s: Invalid argument\n",
                              folder, fifo);
-    assert_written(screen, fd, wanted);
+    assert_shown(screen, fd, wanted, ENOENT);
     free(wanted);
 }
 
