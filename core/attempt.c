@@ -141,11 +141,12 @@ static void on_done(struct attempt *attempt, const struct hand_event *event)
 
 static void on_refused(struct attempt *attempt, const struct hand_event *event)
 {
+    bool no_hand = event->id == 0; /* there was no process for it: it never had the request */
     attempt->end.refused = true;
     attempt->end.where = event->where;
     attempt->end.error = event->error;
     memcpy(attempt->end.text, event->text, sizeof attempt->end.text);
-    hands_give(attempt->pooled, false);
+    hands_give(attempt->pooled, no_hand);
     attempt->pooled = NULL;
     drain(attempt);
 }
@@ -173,7 +174,7 @@ static void on_hand(void *data, const struct hand_event *event)
         drain(attempt);
         return;
     }
-    if (event->id != attempt->id)
+    if (event->id != attempt->id && !(event->id == 0 && event->kind == HAND_REFUSED))
         return;
     switch (event->kind) {
     case HAND_STARTED:

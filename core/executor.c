@@ -21,6 +21,7 @@
 #define DESCRIPTORS_EACH  5
 #define DESCRIPTORS_SPARE 11
 #define SPAWN_TRIES       6 /* 50 ms, doubled each time up to 1.6 s */
+#define SPAWN_TRIES_MORE  4 /* of 1.6 s, while others run */
 #define CONFIRM_NS        (5 * NS_PER_S)
 
 void execution_notice(struct execution *execution, const char *format, ...)
@@ -326,13 +327,16 @@ static bool try_later(struct execution *execution, int error)
     if (!passing || execution->stopped || !SAFEGUARD(wait_for_descriptors))
         return false;
     hands_close_idle(execution->executor->hands);
-    /* While another one runs there is something to wait for. */
     unsigned tries = error == EMFILE && execution->executor->active <= 1 ? 2 : SPAWN_TRIES;
-    if (execution->spawn_tries < tries)
-        execution->spawn_tries++;
-    else if (!hands_busy(execution->executor->hands))
+    /* While another one runs there is something to wait for. Not for ever: it may be a service that
+     * runs until we have. */
+    if (hands_busy(execution->executor->hands))
+        tries += SPAWN_TRIES_MORE;
+    if (execution->spawn_tries >= tries && SAFEGUARD(bounded_spawn_tries))
         return false;
-    uv_timer_start(&execution->timer, on_try_again, UINT64_C(25) << execution->spawn_tries, 0);
+    unsigned doubled = ++execution->spawn_tries;
+    doubled = doubled < SPAWN_TRIES ? doubled : SPAWN_TRIES;
+    uv_timer_start(&execution->timer, on_try_again, UINT64_C(25) << doubled, 0);
     return true;
 }
 

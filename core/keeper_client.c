@@ -233,9 +233,11 @@ int hand_order(struct hand *hand, uint64_t id, enum hand_order order, int signo)
 int hand_receive(struct hand *hand, struct hand_event *event)
 {
     ssize_t got;
+    /* ECONNRESET comes once, where the other end went without reading all; what it had sent before
+     * comes after it. */
     do {
         got = recv(hand->fd, event, sizeof *event, MSG_DONTWAIT);
-    } while (got < 0 && errno == EINTR);
+    } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got < 0 && errno == EAGAIN)
         return 0;
     if (got <= (ssize_t)offsetof(struct hand_event, text))
