@@ -122,6 +122,20 @@ class Sums(Case):
         if sum(counts[name] for name in BAD) > allowed:
             self.assertNotEqual(ended.status, 0)
 
+    def test_a_secret_in_a_name(self):
+        """Stars live, as in the journal; or the two reports would differ."""
+        self.write("hunter2secret.txt", "")
+        self.write("two hunter2secret.txt", "")
+        ini = "[ciplug]\nplugins = junit\nmask = SECRET\n[step s]\nitems = *.txt\ncommand = true\n" \
+              "[step b]\nneeds =\nitems = *.txt\nbatch = 2\ncommand = true\n"
+        ended = self.passes(ini, "-v", env={"SECRET": "hunter2secret"})
+        live = self.read("junit.xml")
+        self.assertEqual(self.verb("report", "--to", "junit=again.xml").status, 0)
+        self.assertEqual(live, self.read("again.xml"))
+        self.assertEqual(sorted(junit.Report(self.dir / "junit.xml").names(suite="s")), ["***.txt", "two ***.txt"])
+        for text in (live, ended.all, (self.run_of().folder / "journal.jsonl").read_text()):
+            self.assertNotIn("hunter2secret", text)
+
     def test_not_green_when_nothing_was_run(self):
         self.assertEqual(self.ci("[ciplug]\nplugins = junit\n[step s]\nitems = *.none\ncommand = true\n").status, 4)
         if (self.dir / "junit.xml").exists():  # else it was refused before it started
