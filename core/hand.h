@@ -48,7 +48,9 @@ struct job {
     bool forced; /* somebody signalled it: not ended by itself */
     bool marked; /* the marker sweep was made */
     bool frozen;
-    unsigned round;
+    uint64_t kill_since; /* JOB_KILLING began */
+    uint64_t leaf_again; /* when to order cgroup.kill again */
+    unsigned round;      /* of killing by other means */
     char *marker;
     struct hand_event event; /* what is known so far; sent with different kinds */
 };
@@ -81,10 +83,12 @@ void ladder_gone(struct worker *worker); /* end of file from the runner */
 void sweep_soft(struct worker *worker, int signo);
 void sweep_pause(struct worker *worker);
 void sweep_resume(struct worker *worker);
-/* One round of SIGKILL by every mechanism. */
+/* One round of SIGKILL: by the cgroup, and where that is not enough by group and by number. */
 void sweep_kill(struct worker *worker);
 /* Reap all children but the leader. How many children but the leader are left. */
 size_t sweep_reap(struct worker *worker);
+/* Whether any of them is on a processor, waits for one, or for a disk: it may be about to end. */
+bool sweep_hurries(struct worker *worker);
 /* Processes but the leader that run; `text` gets their description. `stuck`: those on their way
  * out and the leader count, too. */
 unsigned sweep_count(struct worker *worker, char *text, size_t size, bool stuck);

@@ -12,7 +12,7 @@
  *   run_notice        text
  *   intent            kind, what: before anything outside is created
  *   command_finished  what, outcome, exit_code, signal, started, duration_ns, bytes_out, bytes_err,
- *                     flags, reason, final, log_out, log_err, key and grouping (of
+ *                     flags, reason, final, log_out, log_err, kill_via, key and grouping (of
  *                     --resume)
  *   step_finished     step, cleanup, outcome, reason, ledger
  *   run_finished      exit_status, reason, ledger, cleanup_ledger
@@ -53,10 +53,12 @@ int journal_create(struct journal *journal, const char *path);
 int journal_run_started(struct journal *journal, const struct ciplug_event *event,
                         const struct journal_header *header);
 /* Every kind but RUN_STARTED; COMMAND_OUTPUT and unknown kinds are left out. `key` and `grouping`
- * go with COMMAND_STARTED and COMMAND_FINISHED (resume; 0: none), `shown` with COMMAND_STARTED,
- * `cleanup` with RUN_FINISHED; each may be NULL, and so may `extra`. */
+ * go with COMMAND_STARTED and COMMAND_FINISHED (resume; 0: none), `kill_via` (HAND_VIA_...) with
+ * COMMAND_FINISHED, `shown` with COMMAND_STARTED, `cleanup` with RUN_FINISHED; each may be NULL,
+ * and so may `extra`. */
 struct journal_extra {
     uint64_t key, grouping;
+    uint32_t kill_via;
     const char *shown;
     const struct ciplug_ledger *cleanup;
 };

@@ -186,9 +186,11 @@ static void hand_died(struct hands *hands, unsigned number, int status)
     atomic_store(&hands->slots[number].since_ns, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return;
-    hands->orphans = true;
+    hands->orphans = SAFEGUARD(keeper_kills_orphans);
     hands->round = 0;
     struct cgroup_leaf leaf;
+    if (!SAFEGUARD(keeper_kills_leaf))
+        return;
     cgroup_leaf_open(&leaf, hands->cgroup, number);
     cgroup_leaf_kill(&leaf);
     cgroup_leaf_close(&leaf);
@@ -206,10 +208,15 @@ static void reap(struct hands *hands)
 {
     pid_t pid;
     int status;
-    while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL)) > 0) {
         unsigned number = number_of(hands, pid);
-        if (number < HANDS_MAX)
+        if (number == HANDS_MAX)
+            continue;
+        /* Stopped, a hand keeps no deadline, and nobody has a reason to stop one. */
+        if (!WIFSTOPPED(status))
             hand_died(hands, number, status);
+        else if (SAFEGUARD(stopped_hands_are_woken))
+            kill(pid, SIGCONT);
     }
 }
 
@@ -233,7 +240,7 @@ static void watch_slots(struct hands *hands)
 {
     uint64_t now = clock_mono_ns(), patience = hands->gone ? EXEC_END_NS : EXEC_NS;
     for (unsigned i = 0; i < HANDS_MAX; i++) {
-        if (hands->pid[i] != 0 && now > patience)
+        if (hands->pid[i] != 0 && now > patience && SAFEGUARD(hung_starts_are_killed))
             spawn_kill_hung(&hands->slots[i], now - patience);
     }
 }

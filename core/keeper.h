@@ -36,6 +36,8 @@ int keeper_start(struct keeper *keeper);
 /* The same with flags. */
 #define KEEPER_NO_CGROUP 1u /* as where no cgroup can be made: for tests */
 int keeper_start_with(struct keeper *keeper, unsigned flags);
+/* Now and then: a keeper that somebody stopped goes on. (It does the same for its hands.) */
+void keeper_wake(const struct keeper *keeper);
 /* Close the control socket, wait until keeper and hands are gone (at most `timeout_ns`). Call after
  * all hands were freed. 0, or -1 when something is still there. */
 int keeper_finish(struct keeper *keeper, uint64_t timeout_ns);
@@ -127,7 +129,7 @@ enum hand_where {
     HAND_WHERE_EXEC_HUNG  /* no exec within 5 s: killed */
 };
 
-/* Mechanisms of killing that were used: bits. */
+/* Mechanisms whose SIGKILL found something alive that no other had reached: bits. */
 #define HAND_VIA_CGROUP    1
 #define HAND_VIA_SUBREAPER 2
 #define HAND_VIA_GROUP     4

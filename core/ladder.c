@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #define LOOK_NS         (20 * NS_PER_MS)
+#define LOOK_BUSY_NS    (200 * NS_PER_MS)
 #define CONFIRM_NS      (5 * NS_PER_S)
 #define MARKER_PATIENCE 500
 
@@ -75,18 +76,25 @@ void ladder_begin(struct worker *worker, const struct wire_start *start, pid_t l
         job->timer = job->event.at_ns + start->timeout_ns;
 }
 
+/* Reap what has ended. Whether no child but the leader is left, and nobody else in the leaf: who
+ * entered a container is not our child any more, but still there. */
+static bool none_left(struct worker *worker)
+{
+    return sweep_reap(worker) == 0 &&
+           !(worker->job.in_cgroup && cgroup_leaf_populated(&worker->leaf));
+}
+
 /* Kill until nothing is left. */
 static void kill_round(struct worker *worker)
 {
     struct job *job = &worker->job;
     sweep_kill(worker);
-    size_t left = sweep_reap(worker);
-    if (left == 0 && job->exited && !(job->in_cgroup && cgroup_leaf_populated(&worker->leaf))) {
+    if (none_left(worker) && job->exited) {
         finish(worker);
         return;
     }
     uint64_t now = clock_mono_ns();
-    if (job->state == JOB_KILLING && now >= job->limit) {
+    if (job->state == JOB_KILLING && now >= job->limit && SAFEGUARD(killing_has_an_end)) {
         job->event.text[0] = '\0';
         job->event.unkillable = sweep_count(worker, job->event.text, HAND_TEXT_MAX, true);
         if (job->event.unkillable == 0) /* it went this moment, or cannot be seen */
@@ -104,7 +112,9 @@ static void begin_kill(struct worker *worker)
     struct job *job = &worker->job;
     sweep_resume(worker);
     job->round = 0;
-    job->limit = clock_mono_ns() + job->confirm_ns;
+    job->leaf_again = 0;
+    job->kill_since = clock_mono_ns();
+    job->limit = job->kill_since + job->confirm_ns;
     set_state(job, JOB_KILLING, 0);
     kill_round(worker);
 }
@@ -121,7 +131,7 @@ static void sweep_marker(struct worker *worker)
 {
     struct job *job = &worker->job;
     struct process_stat leader;
-    if (!job->forced || !job->marker || job->marked)
+    if (!job->forced || !job->marker || job->marked || !SAFEGUARD(kill_by_marker))
         return;
     job->marked = true;
     uint64_t start = !job->reaped && process_stat(job->leader, &leader) == 0 ? leader.start : 0;
@@ -179,16 +189,16 @@ static void keep(struct worker *worker)
  * end cuts nothing short: the rest has what is left of the time. */
 static void go_on_with_grace(struct worker *worker)
 {
-    if (worker->job.exited && (sweep_reap(worker) == 0 || !SAFEGUARD(grace_of_the_tree)))
+    if (worker->job.exited && (none_left(worker) || !SAFEGUARD(grace_of_the_tree)))
         finish(worker);
 }
 
 /* The leader ended by itself. Who still runs then was left behind, but for those who are just
- * leaving, too: they get a moment. */
+ * leaving, too: they get a moment. On a busy machine that may pass before they get a processor. */
 static void look(struct worker *worker)
 {
     struct job *job = &worker->job;
-    if (sweep_reap(worker) == 0) {
+    if (none_left(worker) || !SAFEGUARD(sweep_after_exit)) {
         finish(worker);
         return;
     }
@@ -202,7 +212,12 @@ static void look(struct worker *worker)
         job->timer = now + 2 * NS_PER_MS;
         return;
     }
-    job->event.leaked = sweep_count(worker, job->event.text, HAND_TEXT_MAX, false);
+    if (now < job->limit + LOOK_BUSY_NS && sweep_hurries(worker)) {
+        job->timer = now + 10 * NS_PER_MS;
+        return;
+    }
+    if (SAFEGUARD(leaks_are_named))
+        job->event.leaked = sweep_count(worker, job->event.text, HAND_TEXT_MAX, false);
     if (job->event.leaked > 0 && job->on_leak == HAND_LEAK_KEEP && !worker->gone)
         keep(worker);
     else
@@ -215,6 +230,8 @@ static void leader_exited(struct worker *worker, const siginfo_t *info)
     job->exited = true;
     job->event.code = info->si_code;
     job->event.status = info->si_status;
+    if (!SAFEGUARD(leader_is_reaped_last))
+        waitpid(job->leader, NULL, __WALL);
     send_event(worker, HAND_EXITED);
     if (job->state == JOB_RUNNING) {
         bool failed = info->si_code != CLD_EXITED || info->si_status != 0;
@@ -237,8 +254,10 @@ static void collect(struct worker *worker)
             return;
         if (info.si_pid == job->leader)
             leader_exited(worker, &info);
-        else
+        else if (SAFEGUARD(orphans_are_reaped))
             reap(info.si_pid, WNOHANG);
+        else
+            return;
     }
 }
 

@@ -277,6 +277,24 @@ static void put_flags(struct record *record, unsigned flags)
     put(record, "flags", array);
 }
 
+const char *record_via_name(unsigned index)
+{
+    static const char *const names[] = {"cgroup", "subreaper", "group", "marker"};
+    return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
+
+static void put_kill_via(struct record *record, uint32_t via)
+{
+    if (!via)
+        return;
+    json_t *array = json_array();
+    for (unsigned i = 0; record_via_name(i); i++) {
+        if (via & (1U << i))
+            append(record, array, json_string(record_via_name(i)));
+    }
+    put(record, "kill_via", array);
+}
+
 static void put_result(struct record *record, const struct ciplug_event *event)
 {
     static const struct ciplug_result none = {.outcome = CIPLUG_ERROR, .exit_code = -1};
@@ -327,6 +345,7 @@ static void put_kind(struct record *record, const struct ciplug_event *event,
     case CIPLUG_COMMAND_FINISHED:
         put_command(record, event);
         put_result(record, event);
+        put_kill_via(record, extra->kill_via);
         put_hash(record, "key", extra->key);
         put_hash(record, "grouping", extra->grouping);
         break;

@@ -22,6 +22,8 @@ json_t *record_intent(const char *kind, const char *what, uint64_t seq, const st
 /* From here on jansson takes its memory as the rest of the runner does, so that a record for which
  * there is none is never taken for a bad one. */
 void record_lend_memory(void);
+/* Name of the bit 1 << `index` of HAND_VIA_...; NULL after the last. */
+const char *record_via_name(unsigned index);
 
 /* RFC 3339 in UTC with microseconds; `buf` of at least 40 bytes. Parsed with up to nine digits of
  * fraction, or none. 0 or -1. */

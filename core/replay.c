@@ -254,6 +254,20 @@ static void read_result(struct reading *reading)
     reading->event.result = result;
 }
 
+static uint32_t read_kill_via(struct reading *reading)
+{
+    const json_t *array = get_array(reading, "kill_via");
+    uint32_t via = 0;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const char *name = text_of(reading, json_array_get(array, i));
+        for (unsigned bit = 0; name && record_via_name(bit); bit++) {
+            if (strcmp(name, record_via_name(bit)) == 0)
+                via |= 1U << bit;
+        }
+    }
+    return via;
+}
+
 static uint64_t get_hash(struct reading *reading, const char *key)
 {
     const char *text = get_text(reading, key);
@@ -304,6 +318,7 @@ static void read_kind(struct reading *reading)
         read_command(reading);
         read_result(reading);
         read_keys(reading);
+        reading->extra.kill_via = read_kill_via(reading);
         break;
     case CIPLUG_STEP_FINISHED:
         event->outcome = get_outcome(reading, 0);

@@ -252,6 +252,8 @@ static void on_tick(uv_timer_t *timer)
     if (run->resume_due)
         run->resume_due = !hands_order_all(&run->hands, HAND_RESUME);
     console_tick(run->console, run_now(run));
+    if (SAFEGUARD(stopped_keeper_is_woken))
+        keeper_wake(run->keeper);
 }
 
 static void on_keeper(uv_poll_t *poll, int status, int events)

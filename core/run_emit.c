@@ -110,6 +110,7 @@ void run_emit_command(struct run *run, int kind, struct execution *execution, co
         command_event(run, kind, step, &execution->launch.command, &execution->result);
     event.text = text;
     struct journal_extra extra = extra_of(run, step, execution->launch.command.worker);
+    extra.kill_via = execution->end.via;
     extra.shown = execution->launch.shown;
     emit(run, &event, &extra);
 }

@@ -74,7 +74,8 @@ IN_CHILD static int child_main(void *data)
     struct spawn_slot *slot = spawn->slot;
     atomic_store(&slot->pid, getpid());
     /* The hand may have died before the prctl. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != birth->parent)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+        (getppid() != birth->parent && SAFEGUARD(parent_is_looked_at)))
         _exit(127);
     if (SAFEGUARD(own_session))
         setsid();

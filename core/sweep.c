@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "hand.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -45,14 +46,11 @@ static bool signal_others(struct worker *worker, int signo)
 void sweep_soft(struct worker *worker, int signo)
 {
     sweep_resume(worker);
-    if (signal_group(worker, signo)) {
-        worker->job.event.via |= HAND_VIA_GROUP;
+    /* What is stopped hears nothing before it goes on. */
+    if (signal_group(worker, signo) && SAFEGUARD(cont_after_term))
         signal_group(worker, SIGCONT);
-    }
-    if (signal_others(worker, signo)) {
-        worker->job.event.via |= HAND_VIA_SUBREAPER;
+    if (signal_others(worker, signo) && SAFEGUARD(cont_after_term))
         signal_others(worker, SIGCONT);
-    }
 }
 
 void sweep_pause(struct worker *worker)
@@ -82,34 +80,90 @@ void sweep_resume(struct worker *worker)
     signal_others(worker, SIGCONT);
 }
 
+/* The leader's zombie keeps its number, and is no work for anybody. */
+static bool is_pinned(const struct job *job, pid_t pid)
+{
+    return pid == job->leader && job->exited && !job->reaped;
+}
+
+/* Whether one of the children just listed lives that is in the command's process group, or that is
+ * not: whose work is it? */
+static bool child_lives(const struct worker *worker, bool in_group)
+{
+    const struct job *job = &worker->job;
+    const struct pid_list *pids = &worker->pids;
+    for (size_t i = 0; i < pids->n; i++) {
+        struct process_stat stat;
+        if (is_pinned(job, pids->v[i]) || process_stat(pids->v[i], &stat) < 0)
+            continue;
+        bool member = stat.group == job->leader && !job->reaped && SAFEGUARD(kill_by_group);
+        if (member == in_group && process_alive(&stat))
+            return true;
+    }
+    return false;
+}
+
+/* Note `via` once it is seen to find something alive. */
+static void note(struct worker *worker, unsigned via, bool in_group)
+{
+    struct job *job = &worker->job;
+    if (!(job->event.via & via) && child_lives(worker, in_group))
+        job->event.via |= via;
+}
+
+/* While the leaf empties, its members are dying and nobody else is needed. Not for ever: somebody
+ * may have left it, or cannot die. */
+static bool kill_leaf(struct worker *worker)
+{
+    struct job *job = &worker->job;
+    if (!job->in_cgroup || !SAFEGUARD(kill_by_cgroup) || !cgroup_leaf_populated(&worker->leaf))
+        return false;
+    uint64_t now = clock_mono_ns();
+    if (now >= job->leaf_again) {
+        job->leaf_again = now + 5 * NS_PER_MS;
+        if (!cgroup_leaf_kill(&worker->leaf))
+            return false;
+        job->event.via |= HAND_VIA_CGROUP;
+    }
+    return now < job->kill_since + 20 * NS_PER_MS;
+}
+
+/* At one stroke, also against a storm of forks. */
+static void kill_group(struct worker *worker)
+{
+    if (worker->job.round % 8 > 1 || !SAFEGUARD(kill_by_group))
+        return;
+    note(worker, HAND_VIA_GROUP, true);
+    signal_group(worker, SIGKILL);
+}
+
 /* Our own children cannot change their numbers, as nobody else reaps them. What they leave behind
  * becomes ours in the next round. */
 static void kill_children(struct worker *worker)
 {
     struct pid_list *pids = &worker->pids;
-    pid_list_clear(pids);
-    proctree_children(&worker->tree, pids);
+    if (!SAFEGUARD(kill_by_subreaper))
+        return;
+    note(worker, HAND_VIA_SUBREAPER, false);
     for (size_t i = 0; i < pids->n; i++) {
-        if (pids->v[i] == worker->job.leader && worker->job.exited && !worker->job.reaped)
-            continue;
-        if (kill(pids->v[i], SIGKILL) == 0)
-            worker->job.event.via |= HAND_VIA_SUBREAPER;
+        if (!is_pinned(&worker->job, pids->v[i]))
+            kill(pids->v[i], SIGKILL);
     }
+    /* What stands behind a child that does not die. */
+    if (worker->job.round % 16 == 15)
+        signal_others(worker, SIGKILL);
 }
 
 void sweep_kill(struct worker *worker)
 {
-    struct job *job = &worker->job;
-    if (job->in_cgroup && job->round % 8 == 0 && cgroup_leaf_populated(&worker->leaf) &&
-        cgroup_leaf_kill(&worker->leaf))
-        job->event.via |= HAND_VIA_CGROUP;
-    if (job->round < 2 && signal_group(worker, SIGKILL))
-        job->event.via |= HAND_VIA_GROUP;
+    if (kill_leaf(worker))
+        return;
+    sweep_reap(worker); /* zombies are nobody's work */
+    pid_list_clear(&worker->pids);
+    proctree_children(&worker->tree, &worker->pids);
+    kill_group(worker);
     kill_children(worker);
-    /* What stands behind a child that does not die. */
-    if (job->round % 16 == 15 && signal_others(worker, SIGKILL))
-        job->event.via |= HAND_VIA_SUBREAPER;
-    job->round++;
+    worker->job.round++;
 }
 
 size_t sweep_reap(struct worker *worker)
@@ -143,4 +197,16 @@ unsigned sweep_count(struct worker *worker, char *text, size_t size, bool stuck)
         process_describe(text, size, pids->v[i], stuck);
     }
     return n;
+}
+
+bool sweep_hurries(struct worker *worker)
+{
+    struct pid_list *pids = everyone(worker);
+    for (size_t i = 0; i < pids->n; i++) {
+        struct process_stat stat;
+        if (process_stat(pids->v[i], &stat) == 0 && process_alive(&stat) &&
+            (stat.state == 'R' || stat.state == 'D'))
+            return true;
+    }
+    return false;
 }

@@ -173,6 +173,7 @@ static inline void draw_result(struct random_event *r)
     result->reason = draw_text(r);
     r->event.result = result;
     draw_keys(r);
+    r->extra.kill_via = (uint32_t)draw(r, 16);
 }
 
 static inline void draw_kind(struct random_event *r)
@@ -325,6 +326,7 @@ static inline void describe_event(struct strbuf *out, const struct ciplug_event 
     describe_number(out, "output", (uint64_t)event->output);
     describe_number(out, "key", extra->key);
     describe_number(out, "grouping", extra->grouping);
+    describe_number(out, "kill_via", extra->kill_via);
     describe_text(out, "shown", extra->shown);
     describe_ledger(out, "cleanup_ledger", extra->cleanup);
     strbuf_addch(out, '\n');
