@@ -80,8 +80,8 @@ void ladder_begin(struct worker *worker, const struct wire_start *start, pid_t l
  * entered a container is not our child any more, but still there. */
 static bool none_left(struct worker *worker)
 {
-    return sweep_reap(worker) == 0 &&
-           !(worker->job.in_cgroup && cgroup_leaf_populated(&worker->leaf));
+    return sweep_reap(worker) == 0 && !(worker->job.in_cgroup && SAFEGUARD(leaf_is_looked_at) &&
+                                        cgroup_leaf_populated(&worker->leaf));
 }
 
 /* Kill until nothing is left. */

@@ -189,7 +189,9 @@ unsigned sweep_count(struct worker *worker, char *text, size_t size, bool stuck)
         struct process_stat stat;
         if (process_stat(pids->v[i], &stat) < 0)
             continue;
-        bool counts = stuck ? stat.state != 'Z' || stat.threads > 1
+        /* A zombie of ours that cannot be reaped belongs to a debugger. */
+        bool held = stat.parent == worker->tree.self && !is_pinned(&worker->job, pids->v[i]);
+        bool counts = stuck ? stat.state != 'Z' || stat.threads > 1 || held
                             : process_alive(&stat) && pids->v[i] != worker->job.leader;
         if (!counts)
             continue;

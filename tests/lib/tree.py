@@ -38,11 +38,12 @@ def main():
     seen = 0
     while seen < count:
         seen += len(os.read(read_end, count))
+    if stay:
+        deaf()
     if len(words) > 1:
         with open(words[1], "w", encoding="ascii") as file:
             file.write("up\n")
     if stay:
-        deaf()
         while True:
             signal.pause()
 
