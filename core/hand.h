@@ -48,6 +48,7 @@ struct job {
     bool forced; /* somebody signalled it: not ended by itself */
     bool marked; /* the marker sweep was made */
     bool frozen;
+    uint64_t busy_limit; /* of JOB_LOOK for those who have not had their chance */
     uint64_t kill_since; /* JOB_KILLING began */
     uint64_t leaf_again; /* when to order cgroup.kill again */
     unsigned round;      /* of killing by other means */

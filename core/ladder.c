@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #define LOOK_NS         (20 * NS_PER_MS)
-#define LOOK_BUSY_NS    (200 * NS_PER_MS)
+#define LOOK_BUSY_NS    (250 * NS_PER_MS)
 #define CONFIRM_NS      (5 * NS_PER_S)
 #define MARKER_PATIENCE 500
 
@@ -204,16 +204,15 @@ static void look(struct worker *worker)
     }
     uint64_t now = clock_mono_ns();
     if (job->state != JOB_LOOK) {
+        job->busy_limit = now + LOOK_BUSY_NS;
         job->limit = now + LOOK_NS;
         set_state(job, JOB_LOOK, NS_PER_MS);
         return;
     }
+    if (now < job->busy_limit && sweep_hurries(worker))
+        job->limit = now + LOOK_NS;
     if (now < job->limit) {
         job->timer = now + 2 * NS_PER_MS;
-        return;
-    }
-    if (now < job->limit + LOOK_BUSY_NS && sweep_hurries(worker)) {
-        job->timer = now + 10 * NS_PER_MS;
         return;
     }
     if (SAFEGUARD(leaks_are_named))

@@ -140,10 +140,12 @@ class Surroundings(Tree):
             self.skipTest("needs PID namespaces and a cgroup")
         first = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", "echo $$ > inside; while :; do sleep 1; done"]
         with subprocess.Popen(first, cwd=self.dir, env=dict(self.env, CIPLUG_TEST="")) as container:
-            self.wait_file("inside", "\n")
-            pid = procs.children(container.pid)[0]
-            self.ended("", f"nsenter -t {pid} -p sh -c '(setsid sleep 600 >/dev/null 2>&1 &)'")
-            container.kill()
+            try:
+                self.wait_file("inside", "\n")
+                pid = procs.children(container.pid)[0]
+                self.ended("", f"nsenter -t {pid} -p sh -c '(setsid sleep 600 >/dev/null 2>&1 &)'")
+            finally:
+                container.kill()
         self.assertEqual(self.run_of().one("s")["kill_via"], ["cgroup"])
         self.assertIn("leaked", self.run_of().one("s")["flags"])
 

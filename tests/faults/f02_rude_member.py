@@ -19,7 +19,8 @@ class Rude(Case):
         self.assertEqual(self.outcomes("s"), ["timeout"])
 
     def test_also_after_a_clean_end(self):
-        self.passes("[step s]\ncommand =\n    (trap '' TERM HUP INT; exec sleep 600) >/dev/null 2>&1 &\n    sleep 0.1\n")
+        self.passes("[step s]\ncommand =\n    (trap '' TERM HUP INT; exec sleep 600) >/dev/null 2>&1 &\n    echo $! > rude\n"
+                    "[step t]\ncommand = if kill -0 $(cat rude); then exit 1; fi\n")
         self.assertEqual(procs.settle(self.marker, seconds=0), [])
         self.assertIn("leaked", self.run_of().one("s")["flags"])
 
@@ -38,4 +39,5 @@ class Rude(Case):
 
 
 if __name__ == "__main__":
-    main(controls={"grace_of_the_tree": "Rude.test_the_grace_is_not_cut_short_for_the_rest"})
+    main(controls={"grace_of_the_tree": "Rude.test_the_grace_is_not_cut_short_for_the_rest",
+                   "sweep_after_exit,nothing_is_left": "Rude.test_also_after_a_clean_end"})

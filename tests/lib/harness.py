@@ -184,10 +184,14 @@ class Case(unittest.TestCase):
         so the shim does nothing there, and a test that needs it is left to the plain builds."""
         if os.environ.get("SANITIZER", "no") not in ("", "no"):
             return dict(env)
-        library = self.dir / f"{source}.so"
-        command = os.environ.get("CC", "cc").split() + ["-shared", "-fPIC", "-O1", "-o", str(library), str(LIB / source), "-ldl"]
+        return dict(env, LD_PRELOAD=str(self.compiled(source, "-shared", "-fPIC", "-ldl")))
+
+    def compiled(self, source, *flags):
+        """tests/lib/SOURCE, built in the test's folder with the compiler that built ciplug."""
+        made = self.dir / f"{source}.built"
+        command = os.environ.get("CC", "cc").split() + ["-O1", "-o", str(made), str(LIB / source), *flags]
         subprocess.run(command, check=True, capture_output=True)
-        return dict(env, LD_PRELOAD=str(library))
+        return made
 
     # Running
 

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""3: Fork storms, and comets that fork a successor in a new session and leave, while they are being killed.
+
+They are killed at one stroke by cgroup and process group, and else in rounds until no child is left. It is bounded: what has
+not ended 5 s after SIGKILL is recorded as unkillable."""
+import os
+import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import procs  # noqa: E402
+from harness import LIB, Case, main  # noqa: E402
+
+REPEATS = min(50, int(os.environ.get("CIPLUG_TEST_REPEATS", "50")))
+
+
+class Storms(Case):
+    def end(self, kind, number, wrap=(), repeats=REPEATS):
+        """Start and kill `repeats` of them; none may count on once its result is there."""
+        word = "storm" + self.marker
+        self.write("word", word)
+        program = self.compiled("storm.c")
+        self.ci(f"[step s]\ncount = {repeats}\nworkers = 4\ntimeout = 200ms\ngrace = 50ms\nenv.STORM = {word}\n"
+                f"command = exec {program} {kind} {number} counter.{{number}}\n"
+                f"[cleanup look]\ncommand = cat counter.* > before; {sys.executable} -BS {LIB}/look.py word\n",
+                "-j", "4", "--keep-going", wrap=wrap, patience=250)
+        final = self.run_of().final("s")
+        found = self.run_of().text("look").splitlines() + procs.settle(self.marker, seconds=0)
+        moved = self.read("before") != "".join(self.read(path.name) for path in sorted(self.dir.glob("counter.*")))
+        self.count(repeats=repeats - 1, survivors=len(found) + moved)
+        self.assertEqual(found, [], "alive when the step had ended")
+        self.assertFalse(moved, "somebody goes on counting")
+        self.assertEqual([record["outcome"] for record in final.values()], ["timeout"] * repeats)
+        self.assertEqual([record["flags"] for record in final.values()], [[]] * repeats)
+        forks = [struct.unpack("I", path.read_bytes()[:4])[0] for path in self.dir.glob("counter.*")]
+        self.assertGreater(sum(forks), 5 * repeats, "that was no storm")
+
+    def test_comets(self):
+        self.end("comets", 8)
+
+    def test_a_storm_in_one_group(self):
+        self.end("group", 40)
+
+    def test_a_storm_that_leaves_its_group(self):
+        self.end("mixed", 40)
+
+    def test_a_few_comets(self):
+        self.end("comets", 4, repeats=2)
+
+
+class WithoutCgroup(Storms):
+    def end(self, kind, number, wrap=(), repeats=REPEATS):
+        wrap = ("unshare", "-m", "sh", "-c", 'umount -R -l /sys/fs/cgroup 2>/dev/null; exec "$@"', "sh")
+        if os.geteuid() != 0:
+            wrap = ()  # an ordinary user rarely has one anyway
+        super().end(kind, number, wrap=wrap, repeats=repeats)
+
+
+if __name__ == "__main__":
+    main(controls={"kill_by_cgroup,kill_by_subreaper": "Storms.test_a_few_comets"})
