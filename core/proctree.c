@@ -206,6 +206,20 @@ bool process_alive(const struct process_stat *stat)
     return stat->state != 'Z' && stat->state != 'X' && !(stat->flags & FLAG_EXITING);
 }
 
+bool process_doomed(pid_t pid)
+{
+    static const char *const fields[] = {"\nSigPnd:", "\nShdPnd:"};
+    char text[4096];
+    if (read_proc(pid, "status", text, sizeof text) <= 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        const char *at = strstr(text, fields[i]);
+        if (at && strtoull(at + strlen(fields[i]), NULL, 16) & UINT64_C(1) << (SIGKILL - 1))
+            return true;
+    }
+    return false;
+}
+
 static bool is_descendant(const struct proctree *tree, pid_t pid)
 {
     struct process_stat stat;

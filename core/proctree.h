@@ -55,6 +55,8 @@ int process_stat(pid_t pid, struct process_stat *stat);
 bool process_alive(const struct process_stat *stat);
 /* Stands in a description where a command line was cut. */
 #define PROCESS_CUT '\x1e'
+/* Whether SIGKILL has reached it already, and it has only not come to die yet. */
+bool process_doomed(pid_t pid);
 /* Add ", pid 123 sleep 600" to `text` (of `size` bytes) for `pid`, with state and wchan where
  * `stuck`; ", ..." once when there is no more room. What the process
  * calls itself is there byte for byte, but for NULs: mask it, then make it one line. */

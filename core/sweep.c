@@ -97,7 +97,7 @@ static bool child_lives(const struct worker *worker, bool in_group)
         if (is_pinned(job, pids->v[i]) || process_stat(pids->v[i], &stat) < 0)
             continue;
         bool member = stat.group == job->leader && !job->reaped && SAFEGUARD(kill_by_group);
-        if (member == in_group && process_alive(&stat))
+        if (member == in_group && process_alive(&stat) && !process_doomed(pids->v[i]))
             return true;
     }
     return false;
