@@ -161,7 +161,8 @@ struct place {
     size_t at;             /* how much of it is known */
     struct strbuf model;   /* the same with 'x' for each value that may hold anything */
     struct strbuf literal; /* beside model: 1: of the template, 0: of a value */
-    struct strbuf origin;  /* beside out: likewise; 2: of a value that may hold anything */
+    struct strbuf origin;  /* beside out: likewise; 2: of a value that may hold anything,
+                              3: of one behind the first of {items} */
 };
 
 static void add_literal(struct place *place, const char *text, size_t length)
@@ -183,7 +184,7 @@ static void add_origin(struct place *place, size_t n, char origin)
 }
 
 /* Quoted or plain, it stands there as one word. */
-static void add_value(struct place *place, const char *value, bool any)
+static void add_value(struct place *place, const char *value, char origin)
 {
     AUTO_STRBUF struct strbuf quoted = STRBUF_INIT;
     const char *here = place->out + place->at;
@@ -192,8 +193,8 @@ static void add_value(struct place *place, const char *value, bool any)
     const char *written = is_quoted ? quoted.buf : value;
     HOLDS(is_quoted || is_word_of(value, safe));
     HOLDS(strncmp(here, written, strlen(written)) == 0);
-    add_origin(place, strlen(written), any ? 2 : 0);
-    strbuf_addstr(&place->model, any ? "'x'" : written);
+    add_origin(place, strlen(written), origin);
+    strbuf_addstr(&place->model, origin ? "'x'" : written);
     while (place->literal.len < place->model.len)
         strbuf_addch(&place->literal, 0);
 }
@@ -214,11 +215,11 @@ static void add_placeholder(struct place *place, const struct placeholder *place
         for (size_t i = 0; i < vars->items->n; i++) {
             if (i)
                 add_literal(place, " ", 1);
-            add_value(place, vars->items->v[i], true);
+            add_value(place, vars->items->v[i], i ? 3 : 2);
         }
     } else {
         HOLDS(placeholder->kind < ARRAY_SIZE(values) && values[placeholder->kind]);
-        add_value(place, values[placeholder->kind], placeholder_is_free(placeholder));
+        add_value(place, values[placeholder->kind], placeholder_is_free(placeholder) ? 2 : 0);
     }
 }
 
@@ -230,7 +231,9 @@ static void compare_contexts(const struct place *place)
     size_t open_model = shellscan(strbuf_text(&place->model), m, model);
     HOLDS((open_real == SHELL_CLOSED) == (open_model == SHELL_CLOSED));
     for (size_t i = 0; i < n; i++) {
-        if (place->origin.buf[i] == 2)
+        /* `case x {items}` is an error of syntax in every shell: the second word must be `in`. */
+        bool lost = place->origin.buf[i] == 3 && real[i] == SHELL_UNSURE;
+        if (place->origin.buf[i] >= 2 && !lost)
             HOLDS(real[i] == SHELL_WORD || real[i] == SHELL_SINGLE || real[i] == SHELL_ESCAPED);
         if (place->origin.buf[i] != 1)
             continue;
