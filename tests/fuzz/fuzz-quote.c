@@ -141,14 +141,14 @@ static void show_command(const struct strv *words, bool surroundings)
         strv_copy(&expected, &argv.env);
     }
     strv_copy(&expected, words);
-    argv_show(&text, &argv, &masked);
+    argv_show(&text, &argv, &masked, NULL);
     read_words(strbuf_text(&text), &back, &plain);
     same_words(&expected, &back);
     HOLDS(surroundings || !plain || (!shell_is_reserved(plain) && !strchr(plain, '=')));
     strbuf_clear(&text);
     strv_clear(&argv.words);
     strv_push(&argv.words, "true");
-    argv_show(&text, &argv, &masked);
+    argv_show(&text, &argv, &masked, NULL);
     bool letters = is_word_of(value, "abcdefghijklmnopqrstuvwxyz0123456789");
     HOLDS(!surroundings || !letters || strlen(value) < 6 || !strstr(text.buf, value));
 }
