@@ -272,7 +272,7 @@ static void on_start_timeout(uv_timer_t *timer)
     /* Not yet: the run was paused. Or only just: we may be late ourselves, with the news of the
      * start still to be read. */
     uint64_t now = runclock_now(execution->executor->clock), due = execution->start_due_ns;
-    if (now < due || !execution->start_overdue) {
+    if (now < due || (!execution->start_overdue && SAFEGUARD(late_news_count))) {
         execution->start_overdue = now >= due;
         uv_timer_start(timer, on_start_timeout, now < due ? (due - now) / NS_PER_MS + 1 : 1, 0);
         return;
@@ -290,7 +290,8 @@ static void on_started(void *data, const struct attempt_end *so_far)
         runclock_wall(executor->clock) - (clock_mono_ns() - so_far->started_ns);
     uint64_t slow_ms = execution->task->step->slow_ns / NS_PER_MS;
     /* A service has started when it is ready. */
-    bool service = execution->task->step->ready.text && execution->task->step->start_timeout_ns;
+    bool service = execution->task->step->ready.text && execution->task->step->start_timeout_ns &&
+                   SAFEGUARD(a_service_starts_when_ready);
     if (!service)
         uv_timer_stop(&execution->timer);
     if (slow_ms && !service)
@@ -381,7 +382,7 @@ static void spawn(struct execution *execution)
     static const struct attempt_hooks hooks = {
         .started = on_started, .bytes = on_bytes, .held = on_held, .done = on_done};
     const struct step *step = execution->task->step;
-    bool rushed = execution->executor->rushed;
+    bool rushed = execution->executor->rushed && SAFEGUARD(hurried_cleanup);
     AUTO_CLOSE int stdin_fd = -1;
     if (open_stdin(execution, &stdin_fd) < 0) {
         AUTO_FREE char *why = xasprintf("its stdin cannot be opened: %s", strerror(errno));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "hand.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
@@ -162,20 +163,26 @@ static int sleep_until(struct worker *worker, struct pollfd *fds)
     return ppoll(fds, 2, timeout, NULL);
 }
 
+static bool timer_is_due(const struct job *job)
+{
+    return job->timer > 0 && job->paused_at == 0 && clock_mono_ns() >= job->timer;
+}
+
 static void worker_step(struct worker *worker)
 {
     struct pollfd fds[2];
     if (sleep_until(worker, fds) < 0)
         return;
     /* Ends before deadlines and orders: what had ended, had ended. */
+    if (!SAFEGUARD(ends_before_deadlines) && timer_is_due(&worker->job))
+        ladder_timer(worker);
     if (fds[0].revents) {
         process_drain(worker->signal_fd);
         ladder_children(worker);
     }
     if (fds[1].revents)
         take_message(worker);
-    const struct job *job = &worker->job;
-    if (job->timer > 0 && job->paused_at == 0 && clock_mono_ns() >= job->timer)
+    if (timer_is_due(&worker->job))
         ladder_timer(worker);
 }
 

@@ -41,9 +41,12 @@ static void default_signals(void)
 {
     struct sigaction old, none = {.sa_handler = SIG_DFL};
     for (int signo = 1; signo < NSIG; signo++) {
-        if (signo == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+        if (signo == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN &&
+            SAFEGUARD(commands_stay_deaf_to_hangup))
             continue; /* nohup */
         if (signo == SIGPIPE && !SAFEGUARD(default_sigpipe))
+            continue;
+        if (signo == SIGXFSZ && !SAFEGUARD(default_signals))
             continue;
         if (sigaction(signo, &none, NULL) == 0)
             continue;

@@ -310,9 +310,10 @@ static void go_soft(struct worker *worker, int signo)
 static void deadline(struct worker *worker)
 {
     struct job *job = &worker->job;
-    if (ended_itself(worker))
+    if (SAFEGUARD(ends_before_deadlines) && ended_itself(worker))
         return;
-    job->event.ended = HAND_ENDED_TIMEOUT;
+    if (SAFEGUARD(verdict_before_the_signal))
+        job->event.ended = HAND_ENDED_TIMEOUT;
     send_event(worker, HAND_DEADLINE);
     if (job->hold_ns > 0)
         set_state(job, JOB_DEADLINE_HOLD, job->hold_ns);
@@ -410,6 +411,7 @@ void ladder_order(struct worker *worker, enum hand_order order, int signo)
 void ladder_gone(struct worker *worker)
 {
     worker->gone = true;
-    if (worker->job.state != JOB_IDLE && worker->job.state != JOB_STUCK)
+    if (worker->job.state != JOB_IDLE && worker->job.state != JOB_STUCK &&
+        SAFEGUARD(end_of_file_kills))
         force_kill(worker);
 }

@@ -54,12 +54,13 @@ static bool sort_signals(void)
         (void)sigaction(signo, &standard, NULL);
     }
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (SAFEGUARD(empty_signal_mask))
+        sigprocmask(SIG_SETMASK, &none, NULL);
     if (SAFEGUARD(ignore_sigpipe))
         sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
     sigaction(SIGUSR1, &ignore, NULL); /* until there is a run that could answer it */
-    return old.sa_handler == SIG_IGN;
+    return old.sa_handler == SIG_IGN && SAFEGUARD(hangup_stays_ignored);
 }
 
 /* The keeper has forked before: commands keep the limit that the caller set. */

@@ -148,9 +148,9 @@ int parse_duration(const char *text, bool none_allowed, uint64_t *ns, const char
                                    ? "expected a duration such as 10s, 5m or 1h30m, or none"
                                    : "expected a duration such as 10s, 5m or 1h30m");
     } while (*text);
-    if (sum > DURATION_MAX_NS)
+    if (sum > DURATION_MAX_NS && SAFEGUARD(bounded_durations))
         return fail(error, "expected a duration of at most 366 days");
-    if (sum == 0)
+    if (sum == 0 && SAFEGUARD(no_zero_duration))
         return fail(error, none_allowed ? "expected a duration above zero, or none"
                                         : "expected a duration above zero");
     *ns = sum;

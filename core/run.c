@@ -185,9 +185,9 @@ static void next_phase(struct run *run)
 {
     if (run->phase == PHASE_STEPS) {
         run->kept = run->options->keep && run_failed(run) && !run->signo;
-        run->phase = run->kept ? PHASE_END : PHASE_CLEANUP;
+        run->phase = run->kept || !SAFEGUARD(cleanup_steps_run) ? PHASE_END : PHASE_CLEANUP;
         uv_timer_stop(&run->deadline);
-        if (!run->kept)
+        if (run->phase == PHASE_CLEANUP)
             begin_schedule(run, true);
     } else if (run->phase == PHASE_CLEANUP) {
         run->phase = PHASE_END;

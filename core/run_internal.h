@@ -46,7 +46,7 @@ struct run {
     uv_poll_t keeper_watch;
     uv_signal_t signals[RUN_SIGNALS];
     uv_poll_t stop_watch; /* of SIGTSTP, which stays blocked */
-    int stop_fd;
+    int stop_fd, cont_fd;
     bool resume_due;      /* some hand had no room for the order */
     uint64_t deadline_ns; /* of run_timeout, on the run's clock; 0: none */
     uint64_t rush_ns;     /* when what ran at the second signal has to be over, likewise */

@@ -3,6 +3,7 @@
 #include "safeguard.h"
 #include "util.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static void on_rush(uv_timer_t *timer)
         uv_timer_start(timer, on_rush, (run->rush_ns - now) / NS_PER_MS + 1, 0);
         return;
     }
-    schedule_each_running(run->current, kill_rushed, NULL);
+    if (SAFEGUARD(cleanup_has_five_seconds))
+        schedule_each_running(run->current, kill_rushed, NULL);
     run_kill_asked(run, true);
 }
 
@@ -54,7 +56,7 @@ static void on_end_signal(struct run *run, int signo)
         run->signo = signo;
     if (run->phase == PHASE_END || run->n_signals >= 3) {
         run->stop_waiting = true;
-        if (run->n_signals < 3)
+        if (run->n_signals < 3 || !SAFEGUARD(third_signal_leaves))
             return;
         run_emit_notice(run, "left at once, after a third signal");
         /* The hands see end of file and kill what they have. */
@@ -65,7 +67,7 @@ static void on_end_signal(struct run *run, int signo)
         run_emit_notice(run,
                         "SIG%s: stopping, then the cleanup steps; a second signal kills at once",
                         sigabbrev_np(signo));
-        if (run->phase == PHASE_STEPS)
+        if (run->phase == PHASE_STEPS && SAFEGUARD(first_signal_cancels))
             run_cancel(run, reason);
         return;
     }
@@ -73,41 +75,20 @@ static void on_end_signal(struct run *run, int signo)
                     sigabbrev_np(signo));
     run->executor.rushed = true;
     run_rush_asked(run);
-    if (run->phase == PHASE_STEPS)
-        schedule_each_running(run->current, kill_one, NULL);
-    else
+    if (run->phase != PHASE_STEPS)
         schedule_each_running(run->current, rush_one, NULL);
+    else if (SAFEGUARD(second_signal_kills))
+        schedule_each_running(run->current, kill_one, NULL);
     run->rush_ns = run_now(run) + RUSHED_NS;
     uv_timer_start(&run->rush, on_rush, RUSHED_NS / NS_PER_MS, 0);
 }
 
-/* SIGTSTP is blocked and never taken, so that it is pending until a SIGCONT takes it away: also one
- * that overtakes us on our way to the stop, which would else be for ever. */
-static bool stop_wanted(void)
+/* SIGTSTP and SIGCONT are blocked: of the two only the later one can be pending, the kernel takes
+ * the other away. So a SIGCONT that overtakes us on our way to the stop is not lost. */
+static bool is_pending(int signo)
 {
     sigset_t pending;
-    return sigpending(&pending) == 0 && sigismember(&pending, SIGTSTP) == 1;
-}
-
-/* Everything stands still until somebody sends SIGCONT: the trees, their deadlines, our own clock.
- */
-static void on_stop_signal(uv_poll_t *poll, int status, int events)
-{
-    struct run *run = poll->data;
-    (void)status;
-    (void)events;
-    if (!stop_wanted())
-        return;
-    if (SAFEGUARD(trees_are_paused))
-        (void)hands_order_all(&run->hands, HAND_PAUSE);
-    uint64_t since = clock_mono_ns();
-    if (stop_wanted() || !SAFEGUARD(continue_takes_the_stop_away))
-        (void)kill(getpid(), SIGSTOP);
-    runclock_pause(&run->clock, since, clock_mono_ns());
-    run->resume_due = !hands_order_all(&run->hands, HAND_RESUME);
-    uv_update_time(&run->loop);
-    screen_forget_status(run->screen);
-    run_pump(run);
+    return sigpending(&pending) == 0 && sigismember(&pending, signo) == 1;
 }
 
 static void mask_signal(int how, int signo)
@@ -118,17 +99,68 @@ static void mask_signal(int how, int signo)
     sigprocmask(how, &set, NULL);
 }
 
+/* Until SIGCONT. Unblocked, SIGTSTP stops us where it is still pending, as the shell expects; in an
+ * orphaned process group, which the kernel does not stop, we wait. */
+static void stand_still(const struct run *run)
+{
+    struct signalfd_siginfo info;
+    struct pollfd fds[] = {{run->cont_fd, POLLIN, 0}, {run->stop_fd, POLLIN, 0}};
+    if (!SAFEGUARD(continue_takes_the_stop_away))
+        (void)kill(getpid(), SIGSTOP);
+    do {
+        mask_signal(SIG_UNBLOCK, SIGTSTP);
+        mask_signal(SIG_BLOCK, SIGTSTP);
+        (void)poll(fds, ARRAY_SIZE(fds), -1);
+    } while (read(run->cont_fd, &info, sizeof info) < 0);
+}
+
+/* Everything stands still until somebody sends SIGCONT: the trees, their deadlines, our own clock.
+ */
+static void on_stop_signal(uv_poll_t *poll, int status, int events)
+{
+    struct run *run = poll->data;
+    (void)status;
+    (void)events;
+    if (!is_pending(SIGTSTP))
+        return;
+    if (SAFEGUARD(trees_are_paused))
+        (void)hands_order_all(&run->hands, HAND_PAUSE);
+    uint64_t since = clock_mono_ns();
+    stand_still(run);
+    runclock_pause(&run->clock, since, clock_mono_ns());
+    run->resume_due = !hands_order_all(&run->hands, HAND_RESUME);
+    uv_update_time(&run->loop);
+    screen_forget_status(run->screen);
+    run_pump(run);
+}
+
+static int signal_descriptor(int signo)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void close_stop_signal(struct run *run)
+{
+    auto_close(&run->stop_fd);
+    auto_close(&run->cont_fd);
+    run->stop_fd = run->cont_fd = -1;
+}
+
 static void watch_stop_signal(struct run *run)
 {
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTSTP);
-    run->stop_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (run->stop_fd < 0)
-        return; /* no descriptor: SIGTSTP stops the runner alone, as it would any program */
+    run->stop_fd = signal_descriptor(SIGTSTP);
+    run->cont_fd = signal_descriptor(SIGCONT);
+    if (run->stop_fd < 0 || run->cont_fd < 0 ||
+        uv_poll_init(&run->loop, &run->stop_watch, run->stop_fd) < 0) {
+        close_stop_signal(run); /* then SIGTSTP stops the runner alone, as it would any program */
+        return;
+    }
     mask_signal(SIG_BLOCK, SIGTSTP);
+    mask_signal(SIG_BLOCK, SIGCONT);
     run->stop_watch.data = run;
-    uv_poll_init(&run->loop, &run->stop_watch, run->stop_fd);
     uv_poll_start(&run->stop_watch, UV_READABLE, on_stop_signal);
     uv_unref((uv_handle_t *)&run->stop_watch);
 }
@@ -138,8 +170,8 @@ static void unwatch_stop_signal(struct run *run)
     if (run->stop_fd < 0)
         return;
     uv_close((uv_handle_t *)&run->stop_watch, NULL);
-    close(run->stop_fd);
-    run->stop_fd = -1;
+    close_stop_signal(run);
+    mask_signal(SIG_UNBLOCK, SIGCONT);
     mask_signal(SIG_UNBLOCK, SIGTSTP);
 }
 

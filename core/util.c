@@ -109,7 +109,7 @@ static uint64_t clock_ns(clockid_t clock)
 
 uint64_t clock_mono_ns(void)
 {
-    return clock_ns(CLOCK_MONOTONIC);
+    return clock_ns(SAFEGUARD(monotonic_clock) ? CLOCK_MONOTONIC : CLOCK_REALTIME);
 }
 
 uint64_t clock_wall_ns(void)

@@ -7,6 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import procs  # noqa: E402
 from harness import Case, main, wait_for  # noqa: E402
 
 
@@ -84,6 +85,51 @@ class Usr1(Case):
         self.assertIn("lazy", said[0])
         self.write("go", "")
         self.assertEqual(running.wait().status, 0)
+
+    def dumped(self, running, text):
+        def asked():
+            running.send(signal.SIGUSR1)
+            return text in running.out()
+        wait_for(asked, text)
+        return running.out()
+
+    def test_in_every_mode_masked_and_harmless(self):
+        for mode in ("group", "live", "failures", "none"):
+            with self.subTest(mode=mode):
+                running = self.start("[ciplug]\nmask = SECRET\n[step s]\ncommand = echo \"key $SECRET\"; printf 'bell\\007 %s last-%s' \"$SECRET\" $((6 * 7)); "
+                                     f": > up.{mode}; until [ -e go.{mode} ]; do sleep 0.02; done\n", f"--output={mode}", env={"SECRET": "s3cr3t-word"})
+                self.wait_file(f"up.{mode}")
+                said = self.dumped(running, "bell^G *** last-42")
+                self.assertNotIn("s3cr3t", said)
+                self.assertNotIn("\007", said)
+                self.assertRegex(said, r"s for \d+s since \d\d:\d\d:\d\d \(worker 1\): ")
+                self.write(f"go.{mode}", "")
+                self.assertEqual(running.wait().status, 0)
+
+    def test_an_if_that_hangs_is_named(self):
+        running = self.start("[step s]\nif = : > up; until [ -e go ]; do sleep 0.02; done\ncommand = true\n")
+        self.wait_file("up")
+        self.dumped(running, "if of s for ")
+        self.write("go", "")
+        self.assertEqual(running.wait().status, 0)
+
+    def test_it_never_ends_a_run(self):
+        """Not before there is one, not when it has ended."""
+        for _ in range(10):
+            running = self.start("[step s]\ncount = 3\ncommand = true\n")
+            wait_for(lambda: signal.SIGUSR1 in signals_ignored(running.pid) or running.process.poll() is not None, "its start")
+            while running.process.poll() is None:
+                running.send(signal.SIGUSR1)
+            self.assertEqual(running.wait().status, 0)
+
+
+def signals_ignored(pid):
+    """Those that ciplug ignores, catches or blocks."""
+    fields = (procs.status_field(pid, name) for name in ("SigIgn", "SigCgt", "SigBlk"))
+    mask = 0
+    for field in fields:
+        mask |= int(field or "0", 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 
 if __name__ == "__main__":

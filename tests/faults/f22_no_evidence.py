@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""22: once ciplug has signalled a command, its exit code is no evidence."""
+"""22: A command answers the signal of ciplug with exit code 0.
+
+The verdict (timeout, cancelled) is fixed before the signal goes out; what the command exits with afterwards is no evidence."""
 import os
 import signal
 import sys
@@ -44,4 +46,4 @@ class Verdict(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"verdict_before_the_signal": "Verdict.test_exit_0_after_the_soft_signal_is_a_timeout"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""25: bad durations are refused; none fires at once or never by accident."""
+"""25: Bad durations: 0, -1, 1e18, 10 parsecs, a number that overflows.
+
+Each is refused with its line before anything starts; none fires at once, or never, by accident."""
 import os
 import sys
 
@@ -40,4 +42,5 @@ class Durations(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"no_zero_duration": "Durations.test_bad_ones_are_all_named",
+                   "bounded_durations": "Durations.test_bad_ones_are_all_named"})

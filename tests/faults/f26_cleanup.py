@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""26: a cleanup that hangs, fails or is interrupted."""
+"""26: A cleanup step hangs, fails or is interrupted.
+
+Cleanup steps run exactly once whatever happened, each with a timeout, a kill and a verdict of its own; a second signal shortens them and skips none."""
 import os
 import signal
 import sys
@@ -53,4 +55,5 @@ class Cleanup(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"cleanup_steps_run": "Cleanup.test_one_that_hangs_is_ended_and_the_next_runs",
+                   "cleanup_has_five_seconds": "Cleanup.test_interrupted_it_is_shortened_not_skipped"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""28: the first signal: soft to all, nothing new, cleanups, 128+N."""
+"""28: SIGINT, SIGTERM or SIGHUP to ciplug, by kill or from the terminal.
+
+Every tree gets the same signal and its grace, nothing new starts, cleanup steps run, the status is 128 and the signal."""
 import fcntl
 import os
 import signal
@@ -72,4 +74,4 @@ class First(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"first_signal_cancels": "First.test_by_the_terminal"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""29: the second and third signal."""
+"""29: A second and a third signal.
+
+The second kills at once and leaves each cleanup step five seconds; the third leaves at once, and nothing survives."""
 import os
 import signal
 import sys
@@ -67,4 +69,6 @@ class More(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"second_signal_kills": "More.test_the_second_kills_at_once_and_cleans_up",
+                   "third_signal_leaves": "More.test_the_third_leaves_now_and_nothing_survives",
+                   "hurried_cleanup": "More.test_after_the_second_a_cleanup_has_five_seconds"})

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""31: SIGKILL of ciplug: nothing lives on, no shown result is lost."""
+"""31: SIGKILL of ciplug.
+
+Whatever the commands started is dead within two seconds, however deaf it is, and no result that was shown is lost."""
 import os
 import random
 import re
@@ -35,9 +37,11 @@ class Killed(Case):
         running.send(signal.SIGKILL)
         running.wait()
         left = procs.settle(self.marker, seconds=2, helpers=False)
+        self.count(repeats=1, survivors=len(left))
         self.assertEqual(left, [], "alive 2 s after the kill")
         recorded = {f"ok-{r['number']}" for r in self.run_of("state").finished("s") if r["outcome"] == "passed"}
         said = set(re.findall(r"^ok-\d+$", shown, re.MULTILINE))
+        self.count(losses=len(said - recorded))
         self.assertLessEqual(said, recorded, "shown, but not in the journal")
 
     def gone(self):
@@ -72,4 +76,4 @@ class Killed(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"end_of_file_kills": "Killed.test_two_hundred_processes_in_many_jobs"})

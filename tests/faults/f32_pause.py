@@ -20,6 +20,7 @@ from harness import CIPLUG, LIB, Case, main, wait_for  # noqa: E402
 
 LIMIT = 4  # seconds: what the deadlines below have
 PAUSE = LIMIT + 0.5
+PAIRS = max(20, min(2000, int(os.environ.get("CIPLUG_TEST_REPEATS", "200"))))
 WAIT = "until [ -e go ]; do sleep 0.02; done"
 TREE = f"{sys.executable} -BS {LIB}/tree.py --stay 4"
 NO_CGROUP = ("unshare", "-m", "sh", "-c",
@@ -27,6 +28,11 @@ NO_CGROUP = ("unshare", "-m", "sh", "-c",
 
 
 class Pausing(Case):
+    def start(self, *args, **how):
+        """In a process group of its own, as a shell with job control does it: an orphaned one cannot be stopped."""
+        how.setdefault("preexec", lambda: os.setpgid(0, 0))
+        return super().start(*args, **how)
+
     def stop(self, running, number=signal.SIGTSTP):
         running.send(number)
         wait_for(lambda: procs.stat(running.pid)[0] == "T", "ciplug to stop")
@@ -65,6 +71,23 @@ class Trees(Pausing):
         if subprocess.run([*NO_CGROUP, "true"], check=False, capture_output=True).returncode:
             raise unittest.SkipTest("no right to hide the cgroups")
         self.every_tree(NO_CGROUP)
+
+    def test_in_an_orphaned_group_too(self):
+        """Nobody is there to stop ciplug itself for: it waits, and so does all that it runs."""
+        running = self.start(self.INI, preexec=os.setsid)
+        self.wait_file("up", "up")
+        self.wait_file("up2")
+        running.send(signal.SIGTSTP)
+        self.wait_still(running)
+        running.send(signal.SIGTSTP)
+        running.send(signal.SIGTERM)
+        time.sleep(0.2)
+        self.wait_still(running)
+        self.write("go", "")
+        running.send(signal.SIGCONT)
+        wait_for(lambda: "SIGTERM" in running.out() + running.err(), "the answer")
+        running.send(signal.SIGINT)
+        self.assertEqual(running.wait().status, 143)
 
     def test_what_was_kept_stops_too(self):
         running = self.start(f"[step s]\non_leak = keep\ncommand = {sys.executable} -BS {LIB}/tree.py 3 up\n"
@@ -153,13 +176,16 @@ class Trees(Pausing):
 
 class Overtaken(Pausing):
     def test_a_sigcont_right_behind_is_not_lost(self):
-        running = self.start(f"[step s]\ncount = 20\nworkers = 4\ncommand = : > up.{{number}}; {WAIT}\n")
-        self.wait_file("up.1")
-        for _ in range(50):
+        running = self.start(f"[step s]\ncount = 32\nworkers = 32\ncommand = : > up.{{number}}; {WAIT}\n", "-j", "32")
+        for number in range(1, 33):
+            self.wait_file(f"up.{number}")
+        for number in range(PAIRS):
             running.send(signal.SIGTSTP)
+            time.sleep(number % 20 * 2e-5)
             running.send(signal.SIGCONT)
-            time.sleep(0.002)
-        self.count(repeats=50)
+            time.sleep(0.003)
+            wait_for(lambda: procs.stat(running.pid)[0] != "T", "it to go on", patience=3)
+        self.count(repeats=PAIRS)
         self.write("go", "")
         wait_for(lambda: running.process.poll() is not None or procs.stat(running.pid)[0] == "Z", "its end", patience=20)
         self.assertEqual(running.wait().status, 0)

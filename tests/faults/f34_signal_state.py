@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""34: a hostile signal state is inherited."""
+"""34: ciplug inherits a hostile signal state: SIGCHLD ignored, everything blocked, an alarm pending.
+
+It works as ever, and commands start with default dispositions and an empty mask, but for a SIGHUP that nohup ignores."""
 import os
 import re
 import signal
@@ -68,4 +70,5 @@ class Hostile(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"empty_signal_mask": "Hostile.test_a_blocked_term_still_ends_it",
+                   "default_signals": "Hostile.test_commands_get_defaults_and_an_empty_mask"})
