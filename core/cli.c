@@ -98,6 +98,20 @@ static int bad_usage(void)
     return 2;
 }
 
+/* getopt would print the word as it is. */
+static int bad_option(int option, const char *word)
+{
+    if (option == ':')
+        msg(MSG_ERROR, "option '%s' needs a value", word);
+    else if (optopt && str_starts(word, "--"))
+        msg(MSG_ERROR, "option '%s' takes no value", word);
+    else if (optopt)
+        msg(MSG_ERROR, "there is no option '-%c'", optopt);
+    else
+        msg(MSG_ERROR, "there is no option '%s', or several begin like that", word);
+    return bad_usage();
+}
+
 static int set_workers(struct cli *cli, const char *text)
 {
     int64_t number;
@@ -309,7 +323,9 @@ int cli_parse(struct cli *cli, int argc, char **argv)
     AUTO_FREE int *used = xcalloc((size_t)argc + 1, sizeof *used);
     size_t n_used = 0, n_alloc = (size_t)argc + 1;
     int option;
-    while ((option = getopt_long(argc, argv, "c:j:ns:qvVh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":c:j:ns:qvVh", options, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return bad_option(option, argv[optind - 1]);
         ARRAY_GROW(used, n_used, n_alloc);
         used[n_used++] = option;
         int status = take(cli, option, optarg);

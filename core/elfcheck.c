@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "elfcheck.h"
+#include "safeguard.h"
 #include "util.h"
 #include <ciplug/plugin.h>
 
@@ -147,7 +148,7 @@ static int check_header(const struct elf_file *file, const ElfW(Ehdr) * header)
     /* Nobody loads the section table, but it is the end of the file: so a cut is seen. */
     uint64_t sections = header->e_shoff ? (uint64_t)header->e_shnum * header->e_shentsize : 0;
     if (!within(file->size, header->e_phoff, programs) ||
-        !within(file->size, header->e_shoff, sections)) {
+        (SAFEGUARD(whole_plugin_file) && !within(file->size, header->e_shoff, sections))) {
         strbuf_addf(file->why, "truncated: its tables reach beyond its %" PRIu64 " bytes",
                     file->size);
         return -1;
@@ -157,7 +158,8 @@ static int check_header(const struct elf_file *file, const ElfW(Ehdr) * header)
 
 static int check_segment(const struct elf_file *file, const ElfW(Phdr) * segment)
 {
-    if (segment->p_filesz > 0 && !within(file->size, segment->p_offset, segment->p_filesz)) {
+    if (segment->p_filesz > 0 && SAFEGUARD(whole_plugin_file) &&
+        !within(file->size, segment->p_offset, segment->p_filesz)) {
         strbuf_addf(file->why, "truncated: a segment reaches beyond its %" PRIu64 " bytes",
                     file->size);
         return -1;

@@ -180,7 +180,7 @@ static int find_artifacts(struct execution *execution, struct strv *found, char 
         return -1;
     }
     for (size_t i = 0; i < patterns.n; i++) {
-        if (leads_out(patterns.v[i]))
+        if (leads_out(patterns.v[i]) && SAFEGUARD(artifacts_inside))
             execution_notice(execution,
                              "artifacts: %s leads out of the command's folder and is left out",
                              patterns.v[i]);

@@ -2,6 +2,7 @@
 #include "expand.h"
 #include "argv.h"
 #include "placeholder.h"
+#include "safeguard.h"
 #include "shellscan.h"
 #include "util.h"
 
@@ -73,7 +74,7 @@ static bool may_stand_plain(const char *value, char before, char after)
 
 static void add_quoted(struct strbuf *out, const char *value, char before, char after)
 {
-    if (may_stand_plain(value, before, after)) {
+    if (may_stand_plain(value, before, after) || !SAFEGUARD(item_is_a_word)) {
         strbuf_addstr(out, value);
         return;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "harmless.h"
 
+#include "safeguard.h"
 #include "util.h"
 
 #include <stdint.h>
@@ -182,6 +183,10 @@ static void hold(struct harmless *h, const void *data, size_t length)
 void harmless_feed(struct harmless *harmless, const void *data, size_t length, struct strbuf *out)
 {
     const unsigned char *p = data;
+    if (!SAFEGUARD(harmless_output)) {
+        strbuf_add(out, data, length);
+        return;
+    }
     if (harmless->n_held == 0) {
         size_t done = take_all(harmless, p, length, out);
         hold(harmless, p + done, length - done);

@@ -6,6 +6,7 @@
 #include "plugin_call.h"
 #include "plugin_table.h"
 #include "plugins.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <dlfcn.h>
@@ -107,7 +108,7 @@ static int search(const struct plugins *plugins, const char *name, struct strbuf
 
 static int check_abi(const struct elf_abi *abi, struct strbuf *why)
 {
-    if (abi->major != CIPLUG_ABI_MAJOR) {
+    if (abi->major != CIPLUG_ABI_MAJOR && SAFEGUARD(abi_before_code)) {
         strbuf_addf(why, "built for ABI %" PRIu32 ", this ciplug has %d", abi->major,
                     CIPLUG_ABI_MAJOR);
         return -1;

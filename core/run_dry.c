@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "harmless.h"
 #include "launch.h"
 #include "output.h"
 #include "run.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DRY_RUN_ID "dryrun00"
 
@@ -81,7 +83,16 @@ int run_dry(struct plan *plan)
         if (plan->cleanups[i].selected)
             show_step(&out, &launcher, &plan->cleanups[i]);
     }
-    if (write_all(output_fd(), strbuf_text(&out), out.len) == 0)
+    AUTO_STRBUF struct strbuf clear = STRBUF_INIT;
+    struct harmless harmless = {0};
+    /* To be pasted, the bytes have to be what they are; to be looked at, they may not steer. */
+    if (isatty(output_fd())) {
+        harmless_feed(&harmless, strbuf_text(&out), out.len, &clear);
+        harmless_end(&harmless, &clear, false);
+    } else {
+        strbuf_addstr(&clear, strbuf_text(&out));
+    }
+    if (write_all(output_fd(), strbuf_text(&clear), clear.len) == 0)
         return 0;
     msg(MSG_ERROR, "cannot write to standard output: %s", strerror(errno));
     return 3;

@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define NO_FOLLOW   (SAFEGUARD(no_follow) ? O_NOFOLLOW : 0)
+#define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | NO_FOLLOW | O_CLOEXEC)
 #define OPEN_NEW    (O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 #define STEP_MAX    200 /* of a folder's name; longer steps are cut and told apart by a hash */
 
@@ -36,7 +37,7 @@ static int check_owner(int fd, const char *path)
             path, (unsigned)st.st_uid);
         return -1;
     }
-    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)) {
+    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX) && SAFEGUARD(trusted_state)) {
         msg(MSG_ERROR, "'%s' may be written by everybody: not used (chmod o-w it)", path);
         return -1;
     }

@@ -351,7 +351,7 @@ static char *as_json(const struct plan *plan)
     put(object, "steps", steps_json(plan, plan->steps, plan->n_steps));
     put(object, "cleanups", steps_json(plan, plan->cleanups, plan->n_cleanups));
     put(object, "slots", slots_json(plan));
-    char *dump = json_dumps(object, JSON_INDENT(2));
+    char *dump = json_dumps(object, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(object);
     if (!dump)
         made(NULL);

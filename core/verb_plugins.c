@@ -202,7 +202,7 @@ static json_t *json_plugin(const struct plugin *plugin)
 
 static void print_json(struct strbuf *out, json_t *json)
 {
-    char *text = json_dumps(json, JSON_INDENT(2));
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     if (text)
         strbuf_addf(out, "%s\n", text);
     free(text);

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""76: item names are data, whatever is in them."""
+"""76: Names of items hold quotes, substitutions, options, newlines.
+
+An item is data: in a shell command it becomes exactly one word whatever it holds, and where that cannot be promised the
+configuration is refused before anything starts."""
 import os
 import random
 import sys
@@ -92,4 +95,4 @@ class Refused(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"item_is_a_word": "Injection.test_in_a_shell_command"})
