@@ -15,6 +15,7 @@
 #define MARKER_PATIENCE 500
 
 static void finish(struct worker *worker);
+static void sweep_marker(struct worker *worker);
 
 static pid_t reap(pid_t pid, int flags)
 {
@@ -93,6 +94,8 @@ static void kill_round(struct worker *worker)
         finish(worker);
         return;
     }
+    if (clock_mono_ns() > job->kill_since + NS_PER_S)
+        sweep_marker(worker); /* the last means, where the others do not reach */
     uint64_t now = clock_mono_ns();
     if (job->state == JOB_KILLING && now >= job->limit && SAFEGUARD(killing_has_an_end)) {
         job->event.text[0] = '\0';
