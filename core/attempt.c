@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -259,6 +260,10 @@ static int ask_hand(struct attempt *attempt, struct hands *hands,
     if (!attempt->pooled)
         return -1;
     attempt->pooled->id = attempt->id;
+    /* Of a number of its own, because the sweep after one command looks for just this text. */
+    AUTO_FREE char *beside = request->marker || !hands->marker
+                                 ? NULL
+                                 : xasprintf("%sbeside.%" PRIu64, hands->marker, attempt->id);
     struct hand_request ask = {
         .id = attempt->id,
         .argv = request->argv,
@@ -269,7 +274,7 @@ static int ask_hand(struct attempt *attempt, struct hands *hands,
         .confirm_ns = request->confirm_ns,
         .soft_signal = SIGTERM,
         .on_leak = request->on_leak,
-        .marker = request->marker,
+        .marker = request->marker ? request->marker : beside,
     };
     if (hand_start(&attempt->pooled->hand, &ask) == 0)
         return 0;

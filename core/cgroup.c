@@ -7,12 +7,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define FOLDER "ciplug-" /* PID and start of the runner, PID of the keeper */
 
 /* The value behind "0::" of /proc/self/cgroup: where the caller is in the v2 hierarchy. */
 static int own_path(char *path, size_t size)
@@ -69,21 +72,53 @@ static int own_folder(char *path, size_t size)
     return rc;
 }
 
-int cgroup_make_folder(char *path, size_t size)
+int cgroup_make_folder(char *path, size_t size, pid_t runner)
 {
     char own[KEEPER_CGROUP_MAX];
-    struct process_stat self;
-    if (own_folder(own, sizeof own) < 0 || process_stat(getpid(), &self) < 0) {
+    struct process_stat stat;
+    if (own_folder(own, sizeof own) < 0 || process_stat(runner, &stat) < 0) {
         errno = ENOENT;
         return -1;
     }
-    int n = snprintf(path, size, "%s/ciplug-%d-%llu", own, (int)getpid(),
-                     (unsigned long long)self.start);
+    int n = snprintf(path, size, "%s/" FOLDER "%d-%llu-%d", own, (int)runner,
+                     (unsigned long long)stat.start, (int)getpid());
     if (n < 0 || (size_t)n + 16 > size) {
         errno = ENAMETOOLONG;
         return -1;
     }
     return mkdir(path, 0755);
+}
+
+static bool take_number(const char **text, unsigned long long most, unsigned long long *number)
+{
+    char *end;
+    if (**text < '1' || **text > '9')
+        return false;
+    errno = 0;
+    *number = strtoull(*text, &end, 10);
+    *text = end;
+    return errno == 0 && *number <= most;
+}
+
+static bool folder_name(const char *name, pid_t *runner, uint64_t *start)
+{
+    unsigned long long pid, since, keeper;
+    if (!str_starts(name, FOLDER))
+        return false;
+    name += strlen(FOLDER);
+    if (!take_number(&name, INT_MAX, &pid) || *name++ != '-' ||
+        !take_number(&name, ULLONG_MAX, &since) || *name++ != '-' ||
+        !take_number(&name, INT_MAX, &keeper) || *name)
+        return false;
+    *runner = (pid_t)pid;
+    *start = since;
+    return true;
+}
+
+bool cgroup_folder_runner(const char *path, pid_t *runner, uint64_t *start)
+{
+    const char *slash = strrchr(path, '/');
+    return *path == '/' && slash && !strstr(path, "/../") && folder_name(slash + 1, runner, start);
 }
 
 static int open_in(const char *folder, const char *name, int flags)
@@ -147,6 +182,69 @@ int cgroup_remove(const char *path, unsigned patience_ms)
         }
         poll(NULL, 0, 2);
     }
+}
+
+static unsigned count_lines(const char *folder, const char *name)
+{
+    AUTO_CLOSE int fd = open_in(folder, name, O_RDONLY);
+    char text[4096];
+    unsigned lines = 0;
+    ssize_t n;
+    while (fd >= 0 && (n = read(fd, text, sizeof text)) > 0) {
+        for (ssize_t i = 0; i < n; i++)
+            lines += text[i] == '\n';
+    }
+    return lines;
+}
+
+static unsigned count_below(const char *path, unsigned depth)
+{
+    unsigned count = count_lines(path, "cgroup.procs");
+    DIR *dir = depth < 32 ? opendir(path) : NULL;
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        char below[KEEPER_CGROUP_MAX * 2];
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        int n = snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        if (n > 0 && (size_t)n < sizeof below)
+            count += count_below(below, depth + 1);
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+unsigned cgroup_count(const char *path)
+{
+    return count_below(path, 0);
+}
+
+static bool runner_dead(pid_t runner, uint64_t start)
+{
+    struct process_stat stat;
+    return process_stat(runner, &stat) < 0 || stat.start != start || !process_alive(&stat);
+}
+
+unsigned cgroup_remove_empty(void)
+{
+    char own[KEEPER_CGROUP_MAX];
+    DIR *dir = own_folder(own, sizeof own) < 0 ? NULL : opendir(own);
+    struct dirent *entry;
+    unsigned removed = 0;
+    while (dir && (entry = readdir(dir))) {
+        char path[KEEPER_CGROUP_MAX * 2];
+        pid_t runner;
+        uint64_t start;
+        if (!folder_name(entry->d_name, &runner, &start) || !runner_dead(runner, start))
+            continue;
+        int n = snprintf(path, sizeof path, "%s/%s", own, entry->d_name);
+        /* Refused while anything is in it, by the kernel itself. */
+        removed += n > 0 && (size_t)n < sizeof path && remove_folders(path, 0) == 0;
+    }
+    if (dir)
+        closedir(dir);
+    return removed;
 }
 
 static void leaf_empty(struct cgroup_leaf *leaf)

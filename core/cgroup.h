@@ -9,11 +9,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 struct pid_list;
 
-/* Make <own cgroup>/ciplug-PID-STARTTIME of the calling process. 0, or -1 with errno. */
-int cgroup_make_folder(char *path, size_t size);
+/* Make <own cgroup>/ciplug-PID-START-KEEPER for the calling keeper: PID and start are those of its
+ * runner, so that anybody can tell whether that one lives. 0, or -1 with errno. */
+int cgroup_make_folder(char *path, size_t size, pid_t runner);
+/* Whose folder it is, from its name. false: none that a keeper made. */
+bool cgroup_folder_runner(const char *path, pid_t *runner, uint64_t *start);
+/* How many processes are in and below it. */
+unsigned cgroup_count(const char *path);
+/* Remove the folders beside the one that the caller would get whose runner has died and in which
+ * nothing is: its keeper died, too, before the journal could name them. Kills nothing. How many. */
+unsigned cgroup_remove_empty(void);
 /* SIGKILL everything in and below `path`; wait at most `patience_ms` until it is empty; remove it
  * with what is below. 0, also when it is not there, or -1 with errno. */
 int cgroup_remove(const char *path, unsigned patience_ms);

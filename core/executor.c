@@ -483,9 +483,8 @@ void executor_start(struct executor *executor, struct task *task)
     init_timer(execution, &execution->timer);
     init_timer(execution, &execution->ready_timer);
     task->execution = execution;
-    execution->marker =
-        xasprintf("CIPLUG_JOB=%s.%s.%u.%u", executor->launcher.run, task->step->name,
-                  (unsigned)task->number, (unsigned)task->attempt);
+    execution->marker = xasprintf("%s%s.%u.%u", executor->hands->marker, task->step->name,
+                                  (unsigned)task->number, (unsigned)task->attempt);
     struct launch_place place = {.step = task->step,
                                  .units = task->units,
                                  .n_units = task->n_units,

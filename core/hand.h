@@ -13,7 +13,7 @@
 
 /* The keeper's process: never returns. `fd` is its end of the control socket, `flags` those of
  * keeper_start_with(). */
-_Noreturn void keeper_main(int fd, unsigned flags);
+_Noreturn void keeper_main(int fd, unsigned flags, pid_t runner);
 
 /* Name the process, make it a subreaper, open a signalfd for SIGCHLD (all signals are blocked
  * already). The signalfd, or -1 with errno. */

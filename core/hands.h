@@ -26,6 +26,7 @@ struct pooled {
 struct hands {
     uv_loop_t *loop;
     struct keeper *keeper;
+    const char *marker; /* borrowed: what markers of this run begin with; NULL: none */
     struct pooled **list;
     size_t n;
     size_t alloc;

@@ -2,15 +2,20 @@
 #include "journal.h"
 #include "event.h"
 #include "record.h"
+#include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RESERVE_STEP  (64U << 10)
 #define RESERVE_LEAST (32U << 10)
+#define END_MAX       (16 << 10) /* the last records of a run are short */
 
 /* Put space aside, so that there is always room for what is still running when the disk is full. */
 static void reserve(struct journal *journal, size_t length)
@@ -89,6 +94,16 @@ static int append(struct journal *journal, json_t *record)
 
 static int append_and_free(struct journal *journal, json_t *record)
 {
+    if (!SAFEGUARD(record_before_report)) { /* written when the next one comes */
+        static json_t *late;
+        json_t *next = record;
+        record = late ? late : json_null();
+        late = next;
+        if (json_is_null(record)) {
+            journal->seq++;
+            return 0;
+        }
+    }
     int result = append(journal, record);
     json_decref(record);
     return result;
@@ -132,6 +147,91 @@ int journal_intent(struct journal *journal, const char *kind, const char *what)
     if (!usable(journal))
         return -1;
     return append_and_free(journal, record_intent(kind, what, journal->seq + 1, journal->mask));
+}
+
+int journal_run_reaped(struct journal *journal, const struct journal_reaped *reaped)
+{
+    if (!usable(journal))
+        return -1;
+    return append_and_free(journal, record_reaped(reaped, journal->seq + 1));
+}
+
+/* ---- the journal of a dead run ---- */
+
+static int cut(struct journal *journal, const char *run_dir)
+{
+    struct stat st;
+    if (flock(journal->fd, LOCK_EX | LOCK_NB) < 0 || fstat(journal->fd, &st) < 0 ||
+        journal_recover(run_dir, &journal->written, &journal->seq) < 0)
+        return -1;
+    if ((uint64_t)st.st_size == journal->written || !SAFEGUARD(recover_cut))
+        return 0;
+    return ftruncate(journal->fd, (off_t)journal->written);
+}
+
+int journal_reopen(struct journal *journal, const char *run_dir)
+{
+    AUTO_FREE char *path = xasprintf("%s/journal.jsonl", run_dir);
+    *journal = (struct journal){.fd = -1};
+    int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    journal->fd = fd;
+    if (cut(journal, run_dir) == 0) {
+        reserve(journal, 0);
+        return 0;
+    }
+    int error = errno;
+    close(fd);
+    *journal = (struct journal){.fd = -1};
+    errno = error;
+    return -1;
+}
+
+/* What a last record says; -1: the one before it decides. */
+static int end_of(const char *line)
+{
+    json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    const char *name = json_string_value(json_object_get(record, "event"));
+    int end = JOURNAL_OPEN;
+    if (name && strcmp(name, event_name(CIPLUG_RUN_NOTICE)) == 0)
+        end = -1;
+    else if (name && strcmp(name, event_name(CIPLUG_RUN_FINISHED)) == 0)
+        end = json_is_true(json_object_get(record, "kept")) ? JOURNAL_KEPT : JOURNAL_FINISHED;
+    else if (name && strcmp(name, "run_reaped") == 0 &&
+             json_array_size(json_object_get(record, "left")) == 0)
+        end = JOURNAL_REAPED;
+    json_decref(record);
+    return end;
+}
+
+static int end_of_text(char *text, size_t length, bool whole)
+{
+    int end = -1;
+    while (end < 0 && length > 0 && text[length - 1] == '\n') {
+        text[--length] = '\0';
+        char *before = memrchr(text, '\n', length);
+        if (!before && !whole)
+            return -1; /* its beginning is not here */
+        size_t start = before ? (size_t)(before - text) + 1 : 0;
+        end = strlen(text + start) == length - start ? end_of(text + start) : JOURNAL_OPEN;
+        length = start;
+    }
+    return end;
+}
+
+enum journal_end journal_end(const char *run_dir)
+{
+    AUTO_FREE char *path = xasprintf("%s/journal.jsonl", run_dir);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return JOURNAL_NONE;
+    off_t from = st.st_size > END_MAX ? st.st_size - END_MAX : 0;
+    AUTO_FREE char *text = xmalloc(END_MAX + 1);
+    ssize_t n = pread(fd, text, END_MAX, from);
+    int end = n > 0 ? end_of_text(text, (size_t)n, from == 0) : -1;
+    return end < 0 ? JOURNAL_OPEN : (enum journal_end)end;
 }
 
 int journal_close(struct journal *journal)

@@ -15,7 +15,8 @@
  *                     flags, reason, final, log_out, log_err, kill_via, key and grouping (of
  *                     --resume)
  *   step_finished     step, cleanup, outcome, reason, ledger
- *   run_finished      exit_status, reason, ledger, cleanup_ledger
+ *   run_finished      exit_status, reason, ledger, cleanup_ledger, kept
+ *   run_reaped        by, rebooted, processes, cgroups, left: appended to a dead run's journal
  * where "what" is step, cleanup, number, count, item, items, worker, host, attempt, project, label.
  * The words, script and shell of a command are not recorded: they are NULL in a replayed event.
  */
@@ -35,7 +36,7 @@ struct journal {
     uint64_t written;  /* bytes */
     uint64_t reserved; /* bytes that fallocate(KEEP_SIZE) has put aside; UINT64_MAX: cannot be */
     int reserve_error; /* ENOSPC, EDQUOT: no more could be put aside; no error yet, but the moment
-                          to start nothing new */
+                          at which the run starts nothing new */
     int error; /* errno of the first write that failed; 0: none. Nothing is written after it. */
     const struct mask *mask; /* borrowed; NULL: none */
 };
@@ -61,6 +62,7 @@ struct journal_extra {
     uint32_t kill_via;
     const char *shown;
     const struct ciplug_ledger *cleanup;
+    bool kept; /* with RUN_FINISHED: surroundings were left as they are */
 };
 int journal_event(struct journal *journal, const struct ciplug_event *event,
                   const struct journal_extra *extra);
@@ -68,14 +70,36 @@ int journal_intent(struct journal *journal, const char *kind, const char *what);
 /* Gives back what was reserved. Closing twice does nothing. */
 int journal_close(struct journal *journal);
 
+/* How a journal ends, from its last records alone: quick, however long it is. */
+enum journal_end {
+    JOURNAL_NONE,     /* there is none, or it cannot be read */
+    JOURNAL_OPEN,     /* the run goes on, or was killed; what it left may not all be gone */
+    JOURNAL_FINISHED, /* run_finished */
+    JOURNAL_KEPT,     /* the same, and its surroundings were kept */
+    JOURNAL_REAPED,   /* run_reaped, and nothing was left */
+};
+enum journal_end journal_end(const char *run_dir);
+
+/* Open the journal of a dead run (the caller holds a lock that says so) for appending: cut it at
+ * the first record that is not good, go on with its seq. One at a time. 0, or -1 with errno
+ * (EWOULDBLOCK: somebody else has it open like this). */
+int journal_reopen(struct journal *journal, const char *run_dir);
+struct journal_reaped {
+    const char *by; /* a run's id, or the verb */
+    bool rebooted;  /* nothing of it can be there: that was before the machine was started */
+    unsigned processes, cgroups; /* ended, removed */
+    struct strv left;            /* what could not be, and why */
+};
+int journal_run_reaped(struct journal *journal, const struct journal_reaped *reaped);
+
 /* Read a journal, also one of a killed run: ends at the first record that is no whole line, does
  * not parse, has a field of a wrong type, or leaves a gap in seq. Calls `event` for each record, as
  * the live run emitted them (replayed = 1, logs' paths absolute, times in whole microseconds);
- * `extra` is never NULL. Intents and the header's words go to `other` (before `event`): the
- * record's event name and the parsed record (jansson's json_t as void *). Everything is borrowed
- * until the callback returns; either may be NULL. Fields that are missing (older versions) read as
- * their default, records of unknown names (newer versions) are passed over. Returns bytes of good
- * records in *good (may be NULL). 0, or -1 with errno. */
+ * `extra` is never NULL. Intents, run_reaped and the header's words go to `other` (before `event`):
+ * the record's event name and the parsed record (jansson's json_t as void *). Everything is
+ * borrowed until the callback returns; either may be NULL. Fields that are missing (older versions)
+ * read as their default, records of unknown names (newer versions) are passed over. Returns bytes
+ * of good records in *good (may be NULL). 0, or -1 with errno. */
 struct journal_reader {
     void (*event)(void *data, const struct ciplug_event *event, const struct journal_extra *extra);
     void (*other)(void *data, const char *name, const void *record);
@@ -86,5 +110,7 @@ int journal_replay(const char *run_dir, const struct journal_reader *reader, uin
  * Returns the bytes of good records. */
 uint64_t journal_replay_text(const char *run_dir, const char *text, size_t length,
                              const struct journal_reader *reader);
+/* Bytes of good records, and the number of the last one. */
+int journal_recover(const char *run_dir, uint64_t *good, uint64_t *seq);
 
 #endif

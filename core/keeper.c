@@ -87,7 +87,7 @@ static int own_descriptors(int control)
     return SAFEGUARD(close_inherited) ? close_above(3) : 0;
 }
 
-static int hands_open(struct hands *hands, int control, unsigned flags)
+static int hands_open(struct hands *hands, int control, unsigned flags, pid_t runner)
 {
     default_signals();
     if (own_descriptors(control) < 0)
@@ -103,7 +103,8 @@ static int hands_open(struct hands *hands, int control, unsigned flags)
     if (slots == MAP_FAILED)
         return -1;
     hands->slots = slots;
-    if ((flags & KEEPER_NO_CGROUP) || cgroup_make_folder(hands->cgroup, sizeof hands->cgroup) < 0)
+    if ((flags & KEEPER_NO_CGROUP) ||
+        cgroup_make_folder(hands->cgroup, sizeof hands->cgroup, runner) < 0)
         hands->cgroup[0] = '\0';
     return 0;
 }
@@ -273,10 +274,10 @@ static void hands_step(struct hands *hands)
     watch_slots(hands);
 }
 
-_Noreturn void keeper_main(int fd, unsigned flags)
+_Noreturn void keeper_main(int fd, unsigned flags, pid_t runner)
 {
     static struct hands hands;
-    if (hands_open(&hands, fd, flags) < 0) {
+    if (hands_open(&hands, fd, flags, runner) < 0) {
         say_hello(hands.control ? hands.control : fd, "", errno);
         _exit(1);
     }

@@ -45,13 +45,18 @@ int keeper_finish(struct keeper *keeper, uint64_t timeout_ns);
  * keeper that somebody stopped as well. How many processes that were. Bounded: 2 s. */
 unsigned keeper_end_strays(void);
 
-/* What a dead run left (named in its journal): SIGKILL all in the cgroup folder, remove it. 0, also
- * when it is gone already, or -1 with errno (EINVAL: no folder that a keeper made). Waits up to 1
- * s. */
-int keeper_reap_cgroup(const char *path);
-/* SIGKILL every process whose environment holds `marker` ("CIPLUG_JOB=..."), and wait up to 1 s
- * until they are gone. How many there were. */
-unsigned keeper_reap_marker(const char *marker);
+/* What a dead run left, whose runner was `runner`, started at `start`. Both wait at most
+ * `patience_ms`.
+ * SIGKILL all in the cgroup folder that its journal names, remove it; *processes gets how many were
+ * in it. 1: done; 0: it is gone already; -1 with errno (EINVAL: no folder of that runner's). */
+int keeper_reap_cgroup(const char *path, pid_t runner, uint64_t start, unsigned patience_ms,
+                       unsigned *processes);
+/* SIGKILL every process whose environment has a marker that begins with `marker` (marker_of_run())
+ * and that was started at `start` or later. How many there were. */
+unsigned keeper_reap_marker(const char *marker, uint64_t start, unsigned patience_ms);
+/* Remove the empty cgroup folders of dead runners beside this one's: they died before a journal
+ * could name them. How many. */
+unsigned keeper_reap_empty_cgroups(void);
 
 struct hand {
     int fd; /* watch for reading; -1: gone */

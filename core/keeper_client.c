@@ -61,11 +61,12 @@ static int wait_hello(struct keeper *keeper)
 static pid_t fork_keeper(int fd, unsigned flags)
 {
     sigset_t all, old;
+    pid_t runner = getpid();
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &old);
     pid_t pid = fork();
     if (pid == 0)
-        keeper_main(fd, flags);
+        keeper_main(fd, flags, runner);
     int error = errno;
     sigprocmask(SIG_SETMASK, &old, NULL);
     errno = error;
@@ -142,19 +143,30 @@ int keeper_finish(struct keeper *keeper, uint64_t timeout_ns)
     return 0;
 }
 
-int keeper_reap_cgroup(const char *path)
+int keeper_reap_cgroup(const char *path, pid_t runner, uint64_t start, unsigned patience_ms,
+                       unsigned *processes)
 {
-    const char *name = strrchr(path, '/');
-    if (*path != '/' || !name || !str_starts(name + 1, "ciplug-") || strstr(path, "/../")) {
+    pid_t pid;
+    uint64_t since;
+    *processes = 0;
+    if (!cgroup_folder_runner(path, &pid, &since) || pid != runner || since != start) {
         errno = EINVAL;
         return -1;
     }
-    return cgroup_remove(path, 1000);
+    if (access(path, F_OK) < 0)
+        return errno == ENOENT ? 0 : -1;
+    *processes = cgroup_count(path);
+    return cgroup_remove(path, patience_ms) < 0 ? -1 : 1;
 }
 
-unsigned keeper_reap_marker(const char *marker)
+unsigned keeper_reap_marker(const char *marker, uint64_t start, unsigned patience_ms)
 {
-    return marker_kill(marker, 0, 1000);
+    return marker_kill_all(marker, start, patience_ms);
+}
+
+unsigned keeper_reap_empty_cgroups(void)
+{
+    return cgroup_remove_empty();
 }
 
 /* Linux says ECONNRESET where the other end died before it had read all. */

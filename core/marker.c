@@ -14,11 +14,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Whether `marker` is an entry of the environment that `fd` reads. Bytes [0, have) of the window
- * are what the last read left over: a piece of an entry. */
-static bool environ_holds(int fd, const char *marker)
+void marker_of_run(char buf[MARKER_RUN_MAX], const char *run, pid_t runner, uint64_t start)
 {
-    size_t length = strlen(marker) + 1; /* with its NUL */
+    snprintf(buf, MARKER_RUN_MAX, "CIPLUG_JOB=%.16s.%d-%llu.", run, (int)runner,
+             (unsigned long long)start);
+}
+
+/* Whether an entry of the environment that `fd` reads begins with the `length` bytes at `marker`.
+ * Bytes [0, have) of the window are what the last read left over: a piece of an entry. */
+static bool environ_holds(int fd, const char *marker, size_t length)
+{
     char window[8192];
     size_t have = 1;
     ssize_t n;
@@ -41,6 +46,7 @@ static bool environ_holds(int fd, const char *marker)
 
 struct hunt {
     const char *marker;
+    size_t length; /* with its NUL, where the whole entry is wanted */
     uint64_t start;
     pid_t self;
     struct pid_list found;
@@ -55,7 +61,7 @@ static bool is_marked(pid_t pid, const struct hunt *hunt)
         return false;
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && environ_holds(fd, hunt->marker);
+    return fd >= 0 && environ_holds(fd, hunt->marker, hunt->length);
 }
 
 static void add_if_marked(pid_t pid, void *data)
@@ -83,9 +89,8 @@ static void kill_found(pid_t pid, const struct hunt *hunt, uint64_t end)
     poll(&poll_fd, 1, now < end ? (int)((end - now) / NS_PER_MS) : 0);
 }
 
-unsigned marker_kill(const char *marker, uint64_t start, unsigned patience_ms)
+static unsigned kill_all(struct hunt hunt, unsigned patience_ms)
 {
-    struct hunt hunt = {marker, start, getpid(), {0}};
     uint64_t end = clock_mono_ns() + patience_ms * NS_PER_MS;
     unsigned killed = 0;
     /* Again, because one may have forked while we looked. */
@@ -98,4 +103,14 @@ unsigned marker_kill(const char *marker, uint64_t start, unsigned patience_ms)
     } while (hunt.found.n > 0 && clock_mono_ns() < end);
     pid_list_free(&hunt.found);
     return killed;
+}
+
+unsigned marker_kill(const char *marker, uint64_t start, unsigned patience_ms)
+{
+    return kill_all((struct hunt){marker, strlen(marker) + 1, start, getpid(), {0}}, patience_ms);
+}
+
+unsigned marker_kill_all(const char *beginning, uint64_t start, unsigned patience_ms)
+{
+    return kill_all((struct hunt){beginning, strlen(beginning), start, getpid(), {0}}, patience_ms);
 }

@@ -3,6 +3,7 @@
 #include "base64.h"
 #include "event.h"
 #include "mask.h"
+#include "proctree.h"
 #include "safeguard.h"
 #include "util.h"
 
@@ -363,6 +364,8 @@ static void put_kind(struct record *record, const struct ciplug_event *event,
         put_text(record, "reason", event->text);
         put_ledger(record, "ledger", event->ledger);
         put_ledger(record, "cleanup_ledger", extra->cleanup);
+        if (extra->kept)
+            put(record, "kept", json_true());
         break;
     default:
         break;
@@ -388,28 +391,38 @@ json_t *record_intent(const char *kind, const char *what, uint64_t seq, const st
     return record_end(&record);
 }
 
-/* With pid and boot, this tells a process from a later one of the same number. */
-static uint64_t process_started(void)
+json_t *record_reaped(const struct journal_reaped *reaped, uint64_t seq)
 {
-    AUTO_FREE char *stat = NULL;
-    size_t length;
-    if (read_file("/proc/self/stat", 4096, &stat, &length) < 0)
-        return 0;
-    /* The name, in parentheses, may hold anything; the 22nd field is the 20th behind it. */
-    char *p = strrchr(stat, ')');
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    return p ? strtoull(p + 1, NULL, 10) : 0;
+    struct record record = record_start("run_reaped", seq, 0, NULL);
+    put_text(&record, "by", reaped->by);
+    put(&record, "rebooted", json_boolean(reaped->rebooted));
+    put(&record, "processes", number(reaped->processes));
+    put(&record, "cgroups", number(reaped->cgroups));
+    json_t *left = json_array();
+    for (size_t i = 0; i < reaped->left.n; i++)
+        append(&record, left, text_value(reaped->left.v[i], NULL));
+    put(&record, "left", left);
+    return record_end(&record);
 }
 
+char *record_boot_id(void)
+{
+    char *boot = NULL;
+    size_t length;
+    if (read_file("/proc/sys/kernel/random/boot_id", 256, &boot, &length) < 0)
+        return NULL;
+    boot[strcspn(boot, "\n")] = '\0';
+    return boot;
+}
+
+/* With start and boot, the pid tells a process from a later one of the same number. */
 static void put_process(struct record *record)
 {
-    AUTO_FREE char *boot = NULL;
-    size_t length;
+    AUTO_FREE char *boot = record_boot_id();
+    struct process_stat self = {0};
+    (void)process_stat(getpid(), &self);
     put(record, "pid", json_integer(getpid()));
-    put(record, "pid_started", number(process_started()));
-    if (read_file("/proc/sys/kernel/random/boot_id", 256, &boot, &length) == 0)
-        boot[strcspn(boot, "\n")] = '\0';
+    put(record, "pid_started", number(self.start));
     put_name(record, "boot_id", boot);
 }
 

@@ -18,6 +18,10 @@ json_t *record_run_started(const struct ciplug_event *event, const struct journa
 json_t *record_event(const struct ciplug_event *event, const struct journal_extra *extra,
                      uint64_t seq, const struct mask *mask);
 json_t *record_intent(const char *kind, const char *what, uint64_t seq, const struct mask *mask);
+json_t *record_reaped(const struct journal_reaped *reaped, uint64_t seq);
+
+/* Of this boot, the caller's; NULL where the kernel does not say. */
+char *record_boot_id(void);
 
 /* From here on jansson takes its memory as the rest of the runner does, so that a record for which
  * there is none is never taken for a bad one. */

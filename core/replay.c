@@ -370,10 +370,16 @@ static void set_run(struct replay *replay, struct reading *reading)
     replay->run = xstrdup(run);
 }
 
+static bool for_other(const struct reading *reading, const char *name)
+{
+    return reading->event.kind == CIPLUG_RUN_STARTED || strcmp(name, "intent") == 0 ||
+           strcmp(name, "run_reaped") == 0;
+}
+
 static void hand_out(const struct replay *replay, const struct reading *reading, const char *name)
 {
     const struct journal_reader *reader = replay->reader;
-    if (reader->other && (reading->event.kind == CIPLUG_RUN_STARTED || strcmp(name, "intent") == 0))
+    if (reader->other && for_other(reading, name))
         reader->other(reader->data, name, reading->root);
     if (reader->event && reading->event.kind)
         reader->event(reader->data, &reading->event, &reading->extra);
@@ -427,17 +433,26 @@ static uint64_t replay_all(struct replay *replay, const char *data, size_t lengt
     return at;
 }
 
-uint64_t journal_replay_text(const char *run_dir, const char *text, size_t length,
-                             const struct journal_reader *reader)
+static uint64_t replay_text(const char *run_dir, const char *text, size_t length,
+                            const struct journal_reader *reader, uint64_t *seq)
 {
     const char *slash = strrchr(run_dir, '/');
     struct replay replay = {reader, run_dir, xstrdup(slash ? slash + 1 : run_dir), 0};
     uint64_t good = replay_all(&replay, text, length);
+    *seq = replay.seq;
     free(replay.run);
     return good;
 }
 
-int journal_replay(const char *run_dir, const struct journal_reader *reader, uint64_t *good)
+uint64_t journal_replay_text(const char *run_dir, const char *text, size_t length,
+                             const struct journal_reader *reader)
+{
+    uint64_t seq;
+    return replay_text(run_dir, text, length, reader, &seq);
+}
+
+static int replay_run(const char *run_dir, const struct journal_reader *reader, uint64_t *good,
+                      uint64_t *seq)
 {
     AUTO_FREE char *absolute = run_dir[0] == '/' ? xstrdup(run_dir) : realpath(run_dir, NULL);
     if (!absolute)
@@ -447,8 +462,18 @@ int journal_replay(const char *run_dir, const struct journal_reader *reader, uin
     size_t length;
     if (read_file(path, SIZE_MAX / 4, &data, &length) < 0)
         return -1;
-    uint64_t bytes = journal_replay_text(absolute, data, length, reader);
-    if (good)
-        *good = bytes;
+    *good = replay_text(absolute, data, length, reader, seq);
     return 0;
+}
+
+int journal_replay(const char *run_dir, const struct journal_reader *reader, uint64_t *good)
+{
+    uint64_t bytes, seq;
+    return replay_run(run_dir, reader, good ? good : &bytes, &seq);
+}
+
+int journal_recover(const char *run_dir, uint64_t *good, uint64_t *seq)
+{
+    static const struct journal_reader nobody = {0};
+    return replay_run(run_dir, &nobody, good, seq);
 }

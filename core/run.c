@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
+#include "proctree.h"
+#include "reap.h"
 #include "run_internal.h"
 #include "safeguard.h"
 #include "util.h"
@@ -299,7 +301,11 @@ static int start_executor(struct run *run)
                                                 .finished = on_finished,
                                                 .disk_failed = on_disk_failed,
                                                 .incomplete = on_incomplete};
+    struct process_stat self = {0};
+    (void)process_stat(getpid(), &self);
+    marker_of_run(run->marker, run->dir.run, getpid(), self.start);
     hands_init(&run->hands, &run->loop, run->keeper);
+    run->hands.marker = run->marker;
     run->executor = (struct executor){
         .loop = &run->loop,
         .launcher = {.plan = run->plan, .run = run->dir.run, .mask = run->mask},
@@ -316,6 +322,11 @@ static int start_executor(struct run *run)
     return -1;
 }
 
+static void on_swept(void *data, const char *text)
+{
+    run_emit_notice(data, "%s", text);
+}
+
 static void begin(struct run *run)
 {
     begin_schedule(run, false);
@@ -324,7 +335,9 @@ static void begin(struct run *run)
         (void)journal_intent(&run->journal, "cgroup", run->keeper->cgroup);
     for (size_t i = 0; i < run->plan->notices.n; i++)
         run_emit_notice(run, "%s", run->plan->notices.v[i]);
-    rundir_prune(&run->dir, run->plan->keep_runs, run->resume ? run->resume->run : NULL);
+    reap_dead_runs(&run->dir, on_swept, run);
+    rundir_prune(&run->dir, run->plan->keep_runs, run->resume ? run->resume->run : NULL,
+                 reap_is_owed);
 }
 
 static void tell_kept(struct run *run)

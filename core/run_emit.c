@@ -28,6 +28,18 @@ static void journal_failed(struct run *run)
         schedule_halt(run->current, "the journal cannot be written");
 }
 
+/* What runs still finds room for its results; more may not. */
+static void watch_room(struct run *run)
+{
+    if (!run->journal.reserve_error || run->no_verdict)
+        return;
+    run->no_verdict = true;
+    run_emit_notice(run, "no room can be put aside for the journal: %s; nothing new is started",
+                    strerror(run->journal.reserve_error));
+    if (run->phase == PHASE_STEPS)
+        schedule_halt(run->current, "no room is left for the journal");
+}
+
 /* The record comes before the report. */
 static void emit(struct run *run, const struct ciplug_event *event,
                  const struct journal_extra *extra)
@@ -40,6 +52,7 @@ static void emit(struct run *run, const struct ciplug_event *event,
     ledger_event(&run->ledger, event);
     events_emit(&run->events, event);
     hidden_event_free(&hidden);
+    watch_room(run);
 }
 
 void run_emit_started(struct run *run)
@@ -182,7 +195,7 @@ void run_emit_finished(struct run *run, int exit_status)
     event.ledger = &run->ledger.run;
     event.exit_status = exit_status;
     event.text = run->reason;
-    struct journal_extra extra = {.cleanup = &run->ledger.cleanup};
+    struct journal_extra extra = {.cleanup = &run->ledger.cleanup, .kept = run->kept};
     emit(run, &event, &extra);
 }
 

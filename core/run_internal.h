@@ -11,6 +11,7 @@
 #include "executor.h"
 #include "journal.h"
 #include "ledger.h"
+#include "marker.h"
 #include "resume.h"
 #include "run.h"
 
@@ -32,6 +33,7 @@ struct run {
     struct ledger ledger;
     struct screen *screen;
     struct console *console;
+    char marker[MARKER_RUN_MAX];
     struct hands hands;
     struct runclock clock;
     struct executor executor;

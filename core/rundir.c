@@ -135,7 +135,7 @@ static int run_make(struct rundir *dir, int runs)
 static void point_latest(const struct rundir *dir, int state)
 {
     AUTO_FREE char *target = xasprintf("runs/%s", dir->run);
-    AUTO_FREE char *fresh = xasprintf(".latest-%s", dir->run);
+    AUTO_FREE char *fresh = xasprintf(RUNDIR_FRESH "%s", dir->run);
     if (symlinkat(target, state, fresh) == 0 && renameat(state, fresh, state, "latest") == 0)
         return;
     msg(MSG_WARNING, "cannot point '%s/latest' at this run: %s", dir->state, strerror(errno));

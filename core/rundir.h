@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RUNDIR_FRESH ".latest-" /* and the run: renamed to "latest" */
+
 struct rundir {
     char run[9]; /* id: 8 of a-z0-9, first a letter */
     char *state; /* absolute path of the state folder */
@@ -27,8 +29,10 @@ struct rundir {
  * after a message. */
 int rundir_create(struct rundir *dir, const char *state);
 /* Remove all but the newest `keep` runs, this one counted; never a living one, never `except` (a
- * run id or NULL). Says what could not be removed. */
-void rundir_prune(const struct rundir *dir, unsigned keep, const char *except);
+ * run id or NULL), nor those whose folder `spare` wants (NULL: none). Says what could not be
+ * removed. Also removes what others that were killed half made or half removed. */
+void rundir_prune(const struct rundir *dir, unsigned keep, const char *except,
+                  bool (*spare)(const char *path));
 /* The folder of an existing run: RUN id, unique beginning of one, or "latest"/NULL (the newest,
  * where the link is gone). Absolute, the caller's; or NULL after a message. */
 char *rundir_find(const char *state, const char *run);

@@ -154,17 +154,43 @@ static int open_runs(const char *state)
     return fd < 0 ? -1 : openat(fd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-void rundir_prune(const struct rundir *dir, unsigned keep, const char *except)
+static bool is_spared(const struct rundir *dir, const char *id, bool (*spare)(const char *path))
+{
+    AUTO_FREE char *path = xasprintf("%s/runs/%s", dir->state, id);
+    return spare && spare(path);
+}
+
+/* A run that was killed while it pointed `latest` at itself left the link that was to be renamed.
+ */
+static void remove_links(const struct rundir *dir, int runs)
+{
+    DIR *entries = opendir(dir->state);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        if (!str_starts(entry->d_name, RUNDIR_FRESH))
+            continue;
+        const char *id = entry->d_name + strlen(RUNDIR_FRESH);
+        AUTO_CLOSE int run = openat(runs, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (run_id_valid(id) && (run < 0 || !run_alive_at(run)))
+            (void)!unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    if (entries)
+        closedir(entries);
+}
+
+void rundir_prune(const struct rundir *dir, unsigned keep, const char *except,
+                  bool (*spare)(const char *path))
 {
     struct run_list runs = {0};
     AUTO_CLOSE int fd = open_runs(dir->state);
     if (fd < 0)
         return;
     empty_trash(fd);
+    remove_links(dir, fd);
     run_list_read(&runs, fd);
     for (size_t i = keep; i < runs.n; i++) {
         const char *id = runs.list[i].id;
-        if (strcmp(id, dir->run) != 0 && !(except && strcmp(id, except) == 0))
+        if (strcmp(id, dir->run) != 0 && !(except && strcmp(id, except) == 0) &&
+            !is_spared(dir, id, spare))
             remove_run(fd, id);
     }
     run_list_free(&runs);

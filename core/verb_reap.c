@@ -1,52 +1,53 @@
 /* SPDX-License-Identifier: MIT */
-#include "journal.h"
 #include "keeper.h"
-#include "rundir.h"
+#include "reap.h"
 #include "runs.h"
 #include "util.h"
 #include "verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <string.h>
 
-/* What a dead run said it would make. */
-static void on_record(void *data, const char *name, const void *record)
+#define PATIENCE_NS (10 * NS_PER_S)
+
+static int tell_done(const struct reap *reap, const char *run)
 {
-    unsigned *reaped = data;
-    const json_t *object = record;
-    if (strcmp(name, "intent") != 0)
-        return;
-    const char *kind = json_string_value(json_object_get(object, "kind"));
-    const char *what = json_string_value(json_object_get(object, "what"));
-    if (!kind || !what || strcmp(kind, "cgroup") != 0)
-        return;
-    if (keeper_reap_cgroup(what) < 0)
-        msg(MSG_WARNING, "cannot end what is in %s: %s", what, strerror(errno));
+    AUTO_STRBUF struct strbuf what = STRBUF_INIT;
+    reap_describe(reap, &what);
+    if (what.len)
+        msg(MSG_NOTICE, "run %s: %s ended", run, what.buf);
     else
-        ++*reaped;
+        msg(MSG_DEBUG, "run %s: nothing was left", run);
+    for (size_t i = 0; i < reap->reaped.left.n; i++)
+        msg(MSG_WARNING, "run %s left %s", run, reap->reaped.left.v[i]);
+    return reap->reaped.left.n ? 3 : 0;
 }
 
-static int reap_run(const char *path)
+static int reap_one(const char *path)
 {
     const char *run = strrchr(path, '/') + 1;
-    if (rundir_alive(path)) {
+    struct reap reap = {.by = "reap", .all = true, .end_ns = clock_mono_ns() + PATIENCE_NS};
+    int status = 0;
+    switch (reap_run(&reap, path)) {
+    case REAP_ALIVE:
         msg(MSG_NOTICE, "run %s is alive: left alone", run);
-        return 0;
+        break;
+    case REAP_BUSY:
+        msg(MSG_NOTICE, "run %s: somebody else is ending what it left", run);
+        break;
+    case REAP_FAILED:
+        msg(MSG_ERROR, "cannot look for what run %s left: %s", run, strerror(errno));
+        status = 3;
+        break;
+    case REAP_DONE:
+        status = tell_done(&reap, run);
+        break;
+    case REAP_NOTHING:
+        break;
     }
-    unsigned folders = 0;
-    uint64_t good;
-    struct journal_reader reader = {.other = on_record, .data = &folders};
-    if (journal_replay(path, &reader, &good) < 0 && errno != ENOENT) {
-        msg(MSG_ERROR, "cannot read the journal of run %s: %s", run, strerror(errno));
-        return 3;
-    }
-    AUTO_FREE char *marker = xasprintf("CIPLUG_JOB=%s.", run);
-    unsigned processes = keeper_reap_marker(marker);
-    msg(processes ? MSG_NOTICE : MSG_DEBUG, "run %s: %u process%s ended", run, processes,
-        processes == 1 ? "" : "es");
-    return 0;
+    reap_clear(&reap);
+    return status;
 }
 
 static int reap_all(const char *state)
@@ -64,10 +65,11 @@ static int reap_all(const char *state)
     run_list_read(&list, fd);
     for (size_t i = 0; i < list.n; i++) {
         AUTO_FREE char *path = xasprintf("%s/%s", runs, list.list[i].id);
-        int one = reap_run(path);
+        int one = reap_one(path);
         status = status ? status : one;
     }
     run_list_free(&list);
+    (void)keeper_reap_empty_cgroups();
     return status;
 }
 
@@ -76,7 +78,7 @@ int verb_reap(const struct cli *cli)
     int status = 0;
     for (size_t i = 0; i < cli->words.n; i++) {
         AUTO_FREE char *path = rundir_find(cli->run.state_dir, cli->words.v[i]);
-        int one = path ? reap_run(path) : 2;
+        int one = path ? reap_one(path) : 2;
         status = status ? status : one;
     }
     return cli->words.n ? status : reap_all(cli->run.state_dir);

@@ -24,14 +24,14 @@ static void prune_keeps_the_newest(void **state)
     for (int i = 0; i < 5; i++)
         past_run(ids[i], 1000 - (i == 2 ? 900 : i)); /* the third is the newest */
     create(&dir);
-    rundir_prune(&dir, 3, NULL);
+    rundir_prune(&dir, 3, NULL, NULL);
     assert_true(exists(dir.run, "lock"));
     assert_true(exists(ids[2], "lock"));
     assert_true(exists(ids[4], "lock"));
     assert_false(exists(ids[0], ""));
     assert_false(exists(ids[1], ""));
     assert_false(exists(ids[3], ""));
-    rundir_prune(&dir, 0, ids[2]);
+    rundir_prune(&dir, 0, ids[2], NULL);
     assert_true(exists(dir.run, "lock"));
     assert_true(exists(ids[2], "lock"));
     assert_false(exists(ids[4], ""));
@@ -53,7 +53,7 @@ static void prune_spares_the_living_and_the_unknown(void **state)
     assert_int_equal(mkdir(other, 0700), 0);
     assert_int_equal(mkdir(trash, 0700), 0);
     assert_int_equal(symlink(other, link), 0);
-    rundir_prune(&dir, 0, NULL);
+    rundir_prune(&dir, 0, NULL, NULL);
     assert_true(exists(living.run, "lock"));
     assert_true(exists(dir.run, "lock"));
     assert_false(exists(dead, ""));
@@ -62,7 +62,7 @@ static void prune_spares_the_living_and_the_unknown(void **state)
     char id[9];
     memcpy(id, living.run, sizeof id);
     rundir_close(&living);
-    rundir_prune(&dir, 0, NULL);
+    rundir_prune(&dir, 0, NULL, NULL);
     assert_false(exists(id, ""));
     rundir_close(&dir);
 }
@@ -178,7 +178,7 @@ static void run_child(int report, int hold)
     char byte;
     if (rundir_create(&dir, where) < 0)
         _exit(1);
-    rundir_prune(&dir, 1, NULL);
+    rundir_prune(&dir, 1, NULL, NULL);
     if (write(report, dir.run, 8) != 8)
         _exit(1);
     (void)!read(hold, &byte, 1);
@@ -209,7 +209,7 @@ static void many_start_in_one_folder(void **state)
     }
     struct rundir dir;
     create(&dir);
-    rundir_prune(&dir, 0, NULL);
+    rundir_prune(&dir, 0, NULL, NULL);
     for (int i = 0; i < MANY; i++)
         assert_true(exists(ids[i], "lock"));
     close(hold[1]);
@@ -218,7 +218,7 @@ static void many_start_in_one_folder(void **state)
         assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
         assert_int_equal(status, 0);
     }
-    rundir_prune(&dir, 1, NULL);
+    rundir_prune(&dir, 1, NULL, NULL);
     for (int i = 0; i < MANY; i++)
         assert_false(exists(ids[i], ""));
     assert_string_equal(strbuf_text(&said), "");

@@ -443,14 +443,23 @@ static void what_a_dead_run_left_is_reaped(void **state)
     fixture_script(f, "setsid sleep 600 & echo ready; exec sleep 600");
     fixture_start(f);
     fixture_await(f, "ready");
-    assert_int_equal(keeper_reap_cgroup("/tmp"), -1);
-    assert_int_equal(keeper_reap_cgroup("/nowhere/ciplug-1-2"), 0);
+    struct process_stat us;
+    unsigned n;
+    assert_int_equal(process_stat(getpid(), &us), 0);
+    assert_int_equal(keeper_reap_cgroup("/tmp", getpid(), us.start, 1000, &n), -1);
+    assert_int_equal(keeper_reap_cgroup("/nowhere/ciplug-1-2-3", 1, 2, 1000, &n), 0);
+    assert_int_equal(keeper_reap_cgroup("/nowhere/ciplug-1-2-3x", 1, 2, 1000, &n), -1);
+    assert_int_equal(keeper_reap_cgroup("/nowhere/../ciplug-1-2-3", 1, 2, 1000, &n), -1);
     if (f->keeper.cgroup[0]) {
+        const char *folder = f->keeper.cgroup;
+        assert_int_equal(keeper_reap_cgroup(folder, getpid(), us.start + 1, 1000, &n), -1);
         /* The hand still holds its leaf; all in it dies, and the hand says so. */
-        assert_int_equal(keeper_reap_cgroup(f->keeper.cgroup), 0);
+        assert_int_equal(keeper_reap_cgroup(folder, getpid(), us.start, 1000, &n), 1);
+        assert_true(n >= 2);
     } else {
         await_living(f->marker, 2);
-        assert_true(keeper_reap_marker(f->marker) >= 2);
+        assert_int_equal(keeper_reap_marker("CIPLUG_JOB=tes.", 0, 1000), 0);
+        assert_true(keeper_reap_marker(f->marker, 0, 1000) >= 2);
     }
     assert_int_equal(fixture_wait(f, HAND_DONE), HAND_DONE);
     assert_int_equal(f->event[HAND_EXITED].status, SIGKILL);
