@@ -50,6 +50,8 @@ static void end_cgroup(struct dead *dead, const char *what)
 {
     struct reap *reap = dead->reap;
     unsigned processes;
+    if (!SAFEGUARD(reap_by_cgroup))
+        return;
     int ended = keeper_reap_cgroup(what, dead->runner, dead->start, patience(reap), &processes);
     if (ended < 0) {
         leave(reap, "cgroup", what, errno == EINVAL ? "not of that run" : strerror(errno));
@@ -133,9 +135,11 @@ static void end_processes(struct dead *dead)
 {
     char marker[MARKER_RUN_MAX];
     const char *own = getenv("CIPLUG_JOB");
-    if (!dead->run || dead->runner <= 0)
+    if (!dead->run || dead->runner <= 0 || !SAFEGUARD(reap_by_marker))
         return;
     marker_of_run(marker, dead->run, dead->runner, dead->start);
+    if (!SAFEGUARD(marker_of_the_runner)) /* the id of the run alone */
+        strchr(marker, '.')[1] = '\0';
     if (own && str_starts(own, strchr(marker, '=') + 1))
         leave(dead->reap, "processes", dead->run, "we were started by one of them");
     else
