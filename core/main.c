@@ -58,7 +58,8 @@ static bool sort_signals(void)
         sigprocmask(SIG_SETMASK, &none, NULL);
     if (SAFEGUARD(ignore_sigpipe))
         sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGXFSZ, &ignore, NULL);
+    if (SAFEGUARD(ignore_file_size_signal))
+        sigaction(SIGXFSZ, &ignore, NULL);
     sigaction(SIGUSR1, &ignore, NULL); /* until there is a run that could answer it */
     return old.sa_handler == SIG_IGN && SAFEGUARD(hangup_stays_ignored);
 }

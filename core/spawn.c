@@ -81,7 +81,7 @@ IN_CHILD static int child_main(void *data)
         setsid();
     if (spawn->cgroup_fd >= 0)
         slot->in_cgroup = write(spawn->cgroup_fd, "0", 1) == 1;
-    if (spawn->oom_score)
+    if (spawn->oom_score && SAFEGUARD(first_to_go))
         child_set_oom_score(spawn->oom_score);
     if (spawn->cwd && chdir(spawn->cwd) < 0)
         child_fail(slot, SAFEGUARD(folder_is_told) ? HAND_WHERE_CWD : HAND_WHERE_PROGRAM, errno);
