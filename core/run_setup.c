@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "output.h"
+#include "reap.h"
 #include "run_internal.h"
 #include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define RESUME_PATIENCE_NS (10 * NS_PER_S)
 
 static void on_message(void *data, const char *line, size_t length)
 {
@@ -38,13 +42,37 @@ int run_start_screen(struct run *run)
     return 0;
 }
 
+/* What was started there without an end may still be at it: it ends before it starts again. The
+ * sweep at the start does not wait for somebody who is just reaping that run; this does. -1 after a
+ * message. */
+static int end_what_it_left(const char *path)
+{
+    struct reap reap = {.by = "resume", .end_ns = clock_mono_ns() + RESUME_PATIENCE_NS};
+    enum reap_result result = SAFEGUARD(swept_before_resume) ? reap_run(&reap, path) : REAP_NOTHING;
+    while (result == REAP_BUSY && clock_mono_ns() < reap.end_ns) {
+        reap_clear(&reap);
+        poll(NULL, 0, 20);
+        result = reap_run(&reap, path);
+    }
+    int error = errno;
+    const char *run = strrchr(path, '/') + 1;
+    if (result == REAP_ALIVE || result == REAP_BUSY)
+        msg(MSG_ERROR, "run %s is in use", run);
+    else if (result == REAP_FAILED)
+        msg(MSG_ERROR, "cannot look for what run %s left: %s", run, strerror(error));
+    for (size_t i = 0; i < reap.reaped.left.n; i++)
+        msg(MSG_WARNING, "run %s left %s", run, reap.reaped.left.v[i]);
+    reap_clear(&reap);
+    return result == REAP_DONE || result == REAP_NOTHING ? 0 : -1;
+}
+
 static int load_resume(struct run *run)
 {
     if (!run->options->resume)
         return 0;
     const char *name = *run->options->resume ? run->options->resume : NULL;
     AUTO_FREE char *path = resume_find(run->options->state_dir, name);
-    if (!path)
+    if (!path || end_what_it_left(path) < 0)
         return -1;
     run->resume = xcalloc(1, sizeof *run->resume);
     run->carried = xcalloc(run->plan->n_steps, sizeof *run->carried);

@@ -4,6 +4,7 @@
 
 The next start in the same state folder, or `ciplug reap`, ends what such a run left: processes by cgroup and by marker,
 cgroup folders. Living runs, kept ones, and what only looks similar are not touched."""
+import fcntl
 import json
 import os
 import pathlib
@@ -59,6 +60,19 @@ class Swept(Dead):
     def test_before_anything_of_the_new_run_starts(self):
         self.die()
         self.passes(f"[step s]\ncommand = ! grep '^State:.[^ZX]' /proc/{self.pid}/status\n")
+
+    def test_before_a_resumed_run_starts_also_when_somebody_else_is_at_it(self):
+        """The sweep at the start does not wait; --resume does."""
+        run = self.die()
+        with open(self.run_of(run=run).folder / "journal.jsonl", "rb") as journal:
+            fcntl.flock(journal, fcntl.LOCK_EX)
+            running = self.start(f"[step s]\ncommand = ! grep '^State:.[^ZX]' /proc/{self.pid}/status\n", "--resume", run)
+
+            def has_asked_often():
+                return int(procs.status_field(running.pid, "voluntary_ctxt_switches") or 99) > 20
+            wait_for(lambda: has_asked_often() or running.process.poll() is not None, "it to wait for the other one")
+        self.assertEqual(running.wait().status, 0, running.err())
+        self.assertEqual(self.reaped(run)[0]["by"], "resume")
 
     def test_once(self):
         run = self.die()
@@ -283,6 +297,7 @@ class Leftovers(Dead):
 
 if __name__ == "__main__":
     main(controls={
+        "swept_before_resume": "Swept.test_before_a_resumed_run_starts_also_when_somebody_else_is_at_it",
         "sweep_at_start": ["Swept.test_by_the_next_start", "Swept.test_before_anything_of_the_new_run_starts"],
         "reap_by_cgroup": "Swept.test_what_has_no_environment",
         "reap_by_marker": "Swept.test_what_has_left_the_cgroup",
