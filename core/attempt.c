@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define ORDER_AGAIN_MS 20
+
 enum state { STARTING, RUNNING, ENDED, DRAINING, DONE };
 
 struct stream {
@@ -28,7 +30,9 @@ struct attempt {
     struct attempt_hooks hooks;
     void *data;
     struct stream streams[2];
-    uv_timer_t drain;
+    uv_timer_t drain; /* before that: an order that could not be sent */
+    enum hand_order unsent;
+    int unsent_signo;
     int handles; /* that are not closed yet */
     bool looked; /* the drain is over; one more look at what the pipes hold */
     bool keep;   /* what it leaves behind stays in its hand */
@@ -268,7 +272,7 @@ static int ask_hand(struct attempt *attempt, struct hands *hands,
         .id = attempt->id,
         .argv = request->argv,
         .fds = {fds[0], fds[1], fds[2]},
-        .timeout_ns = request->timeout_ns,
+        .timeout_ns = SAFEGUARD(hands_keep_deadlines) ? request->timeout_ns : 0,
         .hold_ns = request->hold_ns,
         .grace_ns = request->grace_ns,
         .confirm_ns = request->confirm_ns,
@@ -318,11 +322,27 @@ struct attempt *attempt_start(struct hands *hands, const struct attempt_request 
     return attempt;
 }
 
+static void order(struct attempt *attempt, enum hand_order what, int signo);
+
+static void on_order_again(uv_timer_t *timer)
+{
+    struct attempt *attempt = timer->data;
+    order(attempt, attempt->unsent, attempt->unsent_signo);
+}
+
 static void order(struct attempt *attempt, enum hand_order what, int signo)
 {
-    /* A hand that cannot be reached has died, and says so by end of file. */
-    if (attempt->pooled)
-        (void)hand_order(&attempt->pooled->hand, attempt->id, what, signo);
+    if (!attempt->pooled)
+        return;
+    int result = hand_order(&attempt->pooled->hand, attempt->id, what, signo);
+    /* A hand that has died says so by end of file; anything else passes. */
+    if (result == 0 || errno == EPIPE || !SAFEGUARD(orders_arrive))
+        return;
+    if (!uv_is_active((uv_handle_t *)&attempt->drain) || attempt->unsent != HAND_KILL) {
+        attempt->unsent = what;
+        attempt->unsent_signo = signo;
+    }
+    uv_timer_start(&attempt->drain, on_order_again, ORDER_AGAIN_MS, 0);
 }
 
 void attempt_stop(struct attempt *attempt, int signo)

@@ -9,6 +9,7 @@ import errno
 import os
 import pathlib
 import random
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -55,6 +56,16 @@ class Allocations(Case):
                     self.assertIn(ended.status, (0, 3), f"{done.where}\n{ended.all}")
                     if ended.status == 0:
                         self.assertEqual([self.run_of().text("s", n) for n in (1, 2)], ["said 1\n", "said 2\n"])
+
+    def test_an_order_that_finds_no_memory_is_sent_again(self):
+        """The first two messages of the runner ask for a hand and start the command; the third one stops it."""
+        injection = inject.Injection(self.dir, CIPLUG, "sendmsg", at=3, error=errno.ENOBUFS, role="runner")
+        running = self.start("[step s]\ncommand = : > up; exec sleep 600\n", env=injection.env)
+        self.wait_file("up")
+        running.send(signal.SIGTERM)
+        self.assertEqual(running.wait().status, 143)
+        self.assertEqual(injection.read().injected, 1)
+        self.assertEqual(self.outcomes("s"), ["cancelled"])
 
 
 class Killer(Case):
@@ -109,4 +120,5 @@ class Killer(Case):
 
 
 if __name__ == "__main__":
-    main(controls={"first_to_go": "Killer.test_commands_are_the_first_to_go"})
+    main(controls={"first_to_go": "Killer.test_commands_are_the_first_to_go",
+                   "orders_arrive": "Allocations.test_an_order_that_finds_no_memory_is_sent_again"})

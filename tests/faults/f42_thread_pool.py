@@ -46,4 +46,4 @@ class Pool(Case):
 
 
 if __name__ == "__main__":
-    main()
+    main(controls={"hands_keep_deadlines": "Pool.test_no_thread_can_be_made_for_a_pool"})
