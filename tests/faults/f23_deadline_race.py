@@ -4,7 +4,6 @@
 
 It has one verdict, never both and never none: what had ended before the first signal keeps its own."""
 import os
-import signal
 import sys
 import time
 
@@ -37,11 +36,10 @@ class Race(Case):
         keeper = next(pid for pid in procs.children(running.pid) if procs.comm(pid) == "ci-keeper")
         hand = wait_for(lambda: procs.children(keeper), "the hand")[0]
         leader = procs.children(hand)[0]
-        os.kill(hand, signal.SIGSTOP)
-        self.write("go", "")
-        wait_for(lambda: not procs.alive(leader), "its end")
-        time.sleep(1.6)  # until the deadline is over
-        os.kill(hand, signal.SIGCONT)
+        with procs.held(hand):
+            self.write("go", "")
+            wait_for(lambda: not procs.alive(leader), "its end")
+            time.sleep(1.6)  # until the deadline is over
         self.assertEqual(running.wait().status, 1)
         record = self.run_of().one("s")
         self.assertEqual((record["outcome"], record["exit_code"]), ("failed", 5))

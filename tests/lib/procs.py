@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Processes seen through /proc. Zombies are dead: PID 1 of a container may be slow to reap."""
+import contextlib
+import ctypes
 import os
 import signal
 import time
@@ -137,3 +139,17 @@ def stands(pid):
 def commands(marker, but=()):
     """The living with the marker that are neither keeper nor hands nor one of `but`."""
     return [pid for pid, _ in with_marker(marker) if _read(pid, "comm") not in HELPERS and pid not in but]
+
+
+@contextlib.contextmanager
+def held(pid):
+    """The process does not run meanwhile, and no SIGCONT wakes it: a debugger has it."""
+    seize, interrupt, detach, stopped = 0x4206, 0x4207, 17, 0x40000000 | os.WUNTRACED
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    for request in (seize, interrupt):
+        if libc.ptrace(request, pid, None, None) < 0:
+            raise OSError(ctypes.get_errno(), f"ptrace({request:#x}) of {pid}")
+    os.waitpid(pid, stopped)
+    yield
+    libc.ptrace(detach, pid, None, None)
