@@ -196,7 +196,8 @@ void run_watch_signals(struct run *run)
 {
     const struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
     /* As main has set them: a plugin may have thought otherwise. */
-    sigaction(SIGPIPE, &ignore, NULL);
+    if (SAFEGUARD(ignore_sigpipe))
+        sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
     sigaction(SIGCHLD, &standard, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {

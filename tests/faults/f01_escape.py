@@ -158,7 +158,7 @@ class Descendants(Tree):
 
 if __name__ == "__main__":
     main(controls={"kill_by_cgroup,kill_by_subreaper": ["Escape.test_passed", "Escape.test_failed"],
-                   "kill_by_cgroup,kill_by_subreaper,kill_by_group": "Escape.test_timeout",
+                   "kill_by_cgroup,kill_by_subreaper,kill_by_group,kill_by_marker": "Escape.test_timeout",
                    "sweep_after_exit,nothing_is_left": "Escape.test_passed",
                    "leaf_is_looked_at": "Surroundings.test_what_entered_a_container_is_nobodys_child",
                    "kill_by_marker": "Surroundings.test_a_daemon_of_this_machine_started_it"})

@@ -42,12 +42,11 @@ class Queue(Case):
         wait_for(lambda: self.runs() and self.run_of().finished("s", 1), "the end of the first")
         keeper = next(pid for pid in procs.children(running.pid) if procs.comm(pid) == "ci-keeper")
         idle = wait_for(lambda: [pid for pid in procs.children(keeper) if not procs.children(pid)], "an idle hand")
-        os.kill(idle[0], signal.SIGSTOP)
-        self.write("go", "")
-        wait_for(lambda: self.run_of().of("step_started", "t"), "the next step")
-        wait_for(lambda: procs.stat(running.pid)[0] == "S", "ciplug to wait")
-        running.send(signal.SIGSTOP)
-        os.kill(idle[0], signal.SIGCONT)
+        with procs.held(idle[0]):
+            self.write("go", "")
+            wait_for(lambda: self.run_of().of("step_started", "t"), "the next step")
+            wait_for(lambda: procs.stat(running.pid)[0] == "S", "ciplug to wait")
+            running.send(signal.SIGSTOP)
         self.wait_file("late")
         time.sleep(1.2)  # longer than start_timeout: that is what is tested
         running.send(signal.SIGCONT)
