@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""34: ciplug inherits a hostile signal state: SIGCHLD ignored, everything blocked, an alarm pending.
+"""34: Ciplug inherits a hostile signal state: SIGCHLD ignored, everything blocked, an alarm pending.
 
 It works as ever, and commands start with default dispositions and an empty mask, but for a SIGHUP that nohup ignores."""
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""35: a signal while a report is written.
+"""35: A signal while a report is written.
 
 At each system call of the writing, TERM, INT and KILL leave the old report or the new one, whole; in a run that is being
 reported a soft signal changes nothing any more."""

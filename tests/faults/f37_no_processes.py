@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""37: no new process can be made for a moment, or ever.
+"""37: No new process can be made for a moment, or ever.
 
 A command for which there is no process (EAGAIN, ENOMEM of fork and clone) is tried again with growing pauses, then it
 is an `error` with that reason and the run ends with status 3. No slot hangs, and a service that waits for the command

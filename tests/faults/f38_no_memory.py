@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""38: memory runs out, or the kernel's OOM killer comes.
+"""38: Memory runs out, or the kernel's OOM killer comes.
 
 When ciplug finds no memory it ends with status 3 and one line, without a crash, and nothing that it started lives on;
 keeper and hands answer with an error and go on. Commands are the first to go, by 500 more points for the OOM killer; one

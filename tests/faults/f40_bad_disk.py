@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""40: a disk that fails or is slow.
+"""40: A disk that fails or is slow.
 
 An error of write, fsync, close or rename of a report, a log or the journal is status 3 and said; an old report stays as it
 was, and fsync is not asked again as if nothing had been. Deadlines are kept by other processes, so that a slow disk

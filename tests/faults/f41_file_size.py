@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""41: a limit of the file size binds ciplug itself.
+"""41: A limit of the file size binds ciplug itself.
 
 SIGXFSZ ends nobody: a log that may not grow is flagged `truncated`, a journal that may not grow stops the run, both with
 status 3, and nothing that was lost counts as a success. Commands get the signal's default back."""

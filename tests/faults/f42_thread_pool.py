@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""42: all threads of libuv's pool are stuck.
+"""42: All threads of libuv's pool are stuck.
 
 No kill, timeout or journal step depends on that pool: ciplug never gives it work, so that no dead file server or name
 server holds up a deadline. Its own threads are two, for logs and screen."""

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""68: bytes that XML does not allow, in names, output and reasons.
+"""68: Bytes that XML does not allow, in names, output and reasons.
 
 The JUnit report is well-formed whatever bytes an item, a log or a reason holds: escape sequences are left out, and what
 is no UTF-8 or no character of XML becomes U+FFFD. The log keeps the bytes."""

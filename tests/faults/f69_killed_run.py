@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""69: the runner is killed and there is no report.
+"""69: The runner is killed and there is no report.
 
 A report is made from the journal alone: after SIGKILL at any moment `ciplug report` lists what had ended, and what had
 begun as an error, interrupted. It replaces the old report as a whole, synced, or leaves it as it was: with a full disk

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""70: newlines and bytes that are no UTF-8 in what the journal says.
+"""70: Newlines and bytes that are no UTF-8 in what the journal says.
 
 Each line of the journal parses alone, as strict JSON and UTF-8. An item comes back byte for byte, by its _base64 field where it
 is no UTF-8. Two runs at once write each their own."""

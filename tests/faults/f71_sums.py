@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""71: the console says green, the report says red, the status says neither.
+"""71: The console says green, the report says red, the status says neither.
 
 Console, JUnit report and exit status are made from the same events by one fold, live and from the journal: they have the
 same sums, each of which is what was planned, and a run that is not status 0 has no green report."""

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""74: a resumed run leaves out the wrong thing.
+"""74: A resumed run leaves out the wrong thing.
 
 `--resume` leaves out exactly what passed in the run before and is still done in the same way, told apart by what it is
 and never by its place: whatever was added, moved, edited, killed or never reached runs, nothing that passed runs twice,

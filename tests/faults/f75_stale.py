@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""75: the green report of an older run is read as this one's.
+"""75: The green report of an older run is read as this one's.
 
 A run removes the report of an earlier one before its first command starts, so that one that dies early leaves none; the
 report names its run. Only a regular file is removed, never a device, a FIFO or a folder."""
