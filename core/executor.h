@@ -102,9 +102,14 @@ void beside_held(struct execution *execution);
 void beside_watch_ready(struct execution *execution);
 /* true: nothing to copy, or it was copied; false: comes back through execution_advance(). */
 bool beside_artifacts(struct execution *execution);
-/* executor.c, for execution_beside.c */
-void execution_advance(struct execution *execution);
+/* execution_logs.c */
+/* 0, or -1 with errno. */
+int execution_open_logs(struct execution *execution);
 void execution_log(struct execution *execution, int stream, const void *bytes, size_t length);
+/* Each comes back through execution_advance() when it is on the disk. */
+void execution_end_logs(struct execution *execution);
+/* executor.c, for these two */
+void execution_advance(struct execution *execution);
 void execution_notice(struct execution *execution, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
