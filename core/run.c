@@ -16,6 +16,8 @@
 
 #define SCREEN_STALL_NS (60 * NS_PER_S)
 #define KEEPER_END_NS   (10 * NS_PER_S)
+/* What outlived its five seconds will hardly go now. */
+#define UNKILLABLE_END_NS NS_PER_S
 
 uint64_t run_now(const struct run *run)
 {
@@ -96,6 +98,7 @@ static void on_finished(void *data, struct execution *execution)
         task->outcome = result->outcome;
         task->log_out = result->log_out ? xstrdup(result->log_out) : NULL;
     }
+    run->unkillable |= result->flags & CIPLUG_FLAG_UNKILLABLE;
     run_emit_command(run, CIPLUG_COMMAND_FINISHED, execution, NULL);
     run_pump(run);
 }
@@ -465,7 +468,7 @@ int run_plan(struct plan *plan, struct keeper *keeper, const struct run_options 
             status = loop_and_conclude(run);
         }
     }
-    if (keeper_finish(keeper, KEEPER_END_NS) < 0)
+    if (keeper_finish(keeper, run->unkillable ? UNKILLABLE_END_NS : KEEPER_END_NS) < 0)
         msg(MSG_WARNING, "some process of a command could not be ended");
     unsigned strays = keeper_end_strays();
     if (strays > 0)

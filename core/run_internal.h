@@ -57,8 +57,9 @@ struct run {
     bool stop_waiting; /* signals came while it ended: nobody waits for the screen */
     bool no_verdict;
     bool incomplete; /* an artifact was lost: status 3, but nothing is halted */
-    int said; /* exit status as run_finished has it */
+    int said;        /* exit status as run_finished has it */
     bool timed_out;
+    bool unkillable;           /* something is */
     bool kept;                 /* --keep, and something failed: surroundings stay */
     char *reason;              /* why the run ended early */
     uint64_t *keys;            /* of --resume */

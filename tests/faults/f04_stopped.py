@@ -13,9 +13,9 @@ from harness import Case, main  # noqa: E402
 class Stopped(Case):
     def heard(self, command):
         """It ends by the soft signal, and does not wait for the hard one."""
-        ended = self.ci(f"[step s]\ntimeout = 1s\ngrace = 15s\ncommand = {command}\n")
+        ended = self.ci(f"[step s]\ntimeout = 3s\ngrace = 30s\ncommand = {command}\n")
         self.assertEqual(self.outcomes("s"), ["timeout"])
-        self.assertLess(ended.seconds, 14, "it waited for the grace: the stopped one was not woken")
+        self.assertLess(ended.seconds, 27, "it waited for the grace: the stopped one was not woken")
         self.assertNotIn("kill_via", self.run_of().one("s"))
 
     def test_term_is_followed_by_cont(self):

@@ -44,7 +44,7 @@ class Unkillable(Case):
         try:
             hold(victim)
             self.open_fifo("hold")
-            ended = running.wait(patience=40)
+            ended = running.wait()
         finally:
             release()
         final = self.run_of().final("s")
@@ -55,7 +55,7 @@ class Unkillable(Case):
         self.assertEqual(self.outcomes("after"), ["passed"])
         self.assertEqual(self.outcomes("c"), ["passed"])
         self.assertEqual(ended.status, 3, ended.all)
-        self.assertLess(ended.seconds, 30)
+        self.assertLess(ended.seconds, 50)
 
     def test_a_frozen_one(self):
         folder = f"{FREEZER}/ciplug-test-{os.getpid()}"
