@@ -230,9 +230,12 @@ static void compare_contexts(const struct place *place)
     size_t open_real = shellscan(place->out, n, real);
     size_t open_model = shellscan(strbuf_text(&place->model), m, model);
     HOLDS((open_real == SHELL_CLOSED) == (open_model == SHELL_CLOSED));
+    bool several = false;
     for (size_t i = 0; i < n; i++) {
-        /* `case x {items}` is an error of syntax in every shell: the second word must be `in`. */
-        bool lost = place->origin.buf[i] == 3 && real[i] == SHELL_UNSURE;
+        /* `case {items} in` with two items is an error of syntax in every shell, so nothing behind
+         * it is run: the second word must be `in`. */
+        several = several || place->origin.buf[i] == 3;
+        bool lost = several && real[i] == SHELL_UNSURE;
         if (place->origin.buf[i] >= 2 && !lost)
             HOLDS(real[i] == SHELL_WORD || real[i] == SHELL_SINGLE || real[i] == SHELL_ESCAPED);
         if (place->origin.buf[i] != 1)
