@@ -28,7 +28,7 @@ extern "C" {
  * looks at api->abi_minor and at sizes before it uses what is newer may define a lower
  * CIPLUG_NEEDS_MINOR in front of this header. */
 #define CIPLUG_ABI_MAJOR 1
-#define CIPLUG_ABI_MINOR 1
+#define CIPLUG_ABI_MINOR 2
 #ifndef CIPLUG_NEEDS_MINOR
 #define CIPLUG_NEEDS_MINOR CIPLUG_ABI_MINOR
 #endif
@@ -101,6 +101,18 @@ struct ciplug_command {
     const char *const
         *shell;        /* words in front of the script, "sh" "-ec"; NULL where `shell = none` */
     const char *label; /* for people: item, cell or number */
+
+    /* Since 1.2. */
+    const char *run; /* run id, 8 of a-z0-9; also in front of what is created outside */
+    const char
+        *owner; /* who has to be alive for it: BOOT-ID.PID.START of the run's runner; a label */
+    const char *config_dir; /* absolute; where relative paths of the file start */
+    const char *run_dir;    /* absolute; NULL: there is none (dry run, check) */
+    const char *const *env; /* NAMEs of the variables that the command has to get at its place */
+    int32_t guarded;     /* 1: `inner` is a guard: it brings variables itself, by its input, which
+                            has to reach it (docker exec -i) */
+    int32_t fetches;     /* 1: fetch() will be asked for artifacts when it has ended */
+    const char *started; /* RFC 3339, UTC, when its attempt began; NULL while it is built */
 };
 
 /* How it ended. */
@@ -195,6 +207,22 @@ struct ciplug_api {
     /* 1: put it in its place, synced; 0: throw it away. 0; or -1, then the old file is still there.
      * `file` is gone afterwards. */
     int (*file_close)(struct ciplug_file *file, int32_t keep);
+
+    /* Since 1.2, only inside build(). Say what the command may create outside, before it does: it
+     * is journaled before the command starts, once for each different one, with those variables of
+     * `names` (closed by NULL; of the command's surroundings) that are set and not masked. When the
+     * run ends, or after its death, the plugin's reap() is asked to remove it. `what`: one line
+     * that reap() understands. 0 or -1. */
+    int (*intent)(const struct ciplug_api *api, const struct ciplug_command *command,
+                  const char *what, const char *const *names);
+};
+
+/* What a run said that it would create; from its journal, so of a file that anybody may have
+ * written: believe no word of it that does not look right. */
+struct ciplug_intent {
+    size_t size;
+    const char *run;  /* 8 of a-z0-9 */
+    const char *what; /* as given to intent() */
 };
 
 /* Types of options: the core checks and converts, so that a plugin sees only what fits. */
@@ -222,6 +250,9 @@ struct ciplug_option {
 #define CIPLUG_BUILDER_REMOTE 2
 /* It creates surroundings: --resume runs it again when something needs it. */
 #define CIPLUG_BUILDER_CREATES 4
+/* Since 1.2. The plugin's option `ramp` (INTEGER) says how many commands of such a step run at once
+ * on one host, whatever the number of its workers. */
+#define CIPLUG_BUILDER_RAMPED 8
 
 struct ciplug_builder {
     size_t size;
@@ -234,6 +265,34 @@ struct ciplug_builder {
      */
     int (*build)(void *self, const struct ciplug_command *command, const struct ciplug_argv *inner,
                  struct ciplug_argv *out);
+
+    /* Since 1.2. Each writes into `out` a command that the core runs beside the run, with the
+     * environment of the command that it is about, through the same host, and with a deadline. 0;
+     * nothing written: there is nothing to do; -1 after a message. NULL: never anything to do.
+     * A REMOTE builder has a CHOICE option `guard` (auto, yes, no); `no` is for places that have no
+     * POSIX shell. `auto` tries, and goes on without a guard where there is none.
+     *
+     * End what is left of the command where it runs. Asked when no guard has confirmed its end:
+     * there was none, its client died, the place does not answer. Ends with 0 when nothing is left;
+     * its last line says how it was ended ("container x was killed"). */
+    int (*stop)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
+    /* Exit 0 within 10 s: the place answers. Asked while nothing is heard of the command; when it
+     * fails three times in a row, the place counts as lost. */
+    int (*alive)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
+    /* What to save when the command did not pass, while its place is still there. Its output is
+     * kept with the attempt's logs; a line that begins with "! " becomes a part of the outcome's
+     * reason ("! service db exited with 137, out of memory"). */
+    int (*evidence)(void *self, const struct ciplug_command *command,
+                    const struct ciplug_result *result, struct ciplug_argv *out);
+    /* Artifacts: what matches `patterns` (globs, closed by NULL) at the place, as a tar with
+     * relative names on standard output. */
+    int (*fetch)(void *self, const struct ciplug_command *command, const char *const *patterns,
+                 struct ciplug_argv *out);
+    /* For `ciplug check`, once for each different command. A line on standard output for each
+     * problem, with its remedy. */
+    int (*check)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
+    /* What a person types to look inside; shown after a failure with --keep. Not run. */
+    int (*enter)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 };
 
 struct ciplug_reporter {
@@ -267,6 +326,10 @@ struct ciplug_plugin {
     int (*open)(const struct ciplug_api *api, void **self);
     /* Called once at the end, also after a failed run. May be NULL. */
     void (*close)(void *self);
+    /* Since 1.2. The command that removes all that the intent stands for, and ends with 0 when
+     * nothing of it is there any more; it prints a line for each thing that it removed. Also asked
+     * by another ciplug, after the death of the run. 0, or -1 after a message. May be NULL. */
+    int (*reap)(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out);
 };
 
 /* The ELF note that the core reads before it lets the plugin's code run: owner "ciplug", type 1,
