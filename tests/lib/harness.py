@@ -110,7 +110,7 @@ def clean_environment(marker):
     dropped = ("CI", "NO_COLOR", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GITHUB_ACTIONS", "GITLAB_CI",
                "PROJECT_NAME", "COLUMNS", "LINES")
     env = {name: value for name, value in os.environ.items()
-           if name not in dropped and not name.startswith(("CI_", "CIPLUG_PLUGIN"))}
+           if name not in dropped and not name.startswith(("CI_", "CIPLUG_PLUGIN", "DOCKER_", "COMPOSE_"))}
     env.update(CIPLUG_TEST=marker, TERM="dumb", LC_ALL="C.UTF-8")
     return env
 

@@ -79,6 +79,11 @@ def comm(pid):
     return _read(pid, "comm").decode("utf-8", "replace").rstrip("\n")
 
 
+def line(pid):
+    """Its command line, as one text."""
+    return _read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace").rstrip()
+
+
 def children(pid):
     return [other for other in all_pids() if (stat(other) or ("", 0))[1] == pid]
 
