@@ -137,6 +137,7 @@ static void free_step(struct step *step)
     free(step->name);
     free(step->needs);
     free(step->on_hosts);
+    free(step->ramps);
     strv_free(&step->shell);
     strv_free(&step->matrix_names);
     strv_free(&step->matrix_exclude);

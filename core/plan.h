@@ -97,6 +97,8 @@ struct step {
     struct range workers;
     struct strv hosts; /* names, in the order of the slot table; never empty */
     size_t *on_hosts;  /* beside them: indexes into plan->hosts */
+    uint32_t *ramps;   /* beside them: so many commands run there at once; 0: any number. NULL: no
+                          bound anywhere */
     enum per per;
     uint64_t timeout_ns, start_timeout_ns, grace_ns, slow_ns; /* 0: none */
     uint32_t retries;

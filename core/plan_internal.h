@@ -68,6 +68,9 @@ void plan_read_mask(struct build *b);
 void plan_read_uses(struct build *b, const struct config_value *value, struct use **uses,
                     size_t *n_uses);
 void plan_check_command(struct build *b, struct step *step);
+/* step->ramps: what `ramp` of its CIPLUG_BUILDER_RAMPED builders says, the least where several do.
+ */
+void plan_read_ramps(struct build *b, struct step *step);
 /* PLUGIN.OPTION keys of a step's, cleanup's or host's section. */
 void plan_check_options(struct build *b, const struct config_section *section);
 /* Such keys of plugins that the step does not use. */

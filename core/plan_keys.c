@@ -203,6 +203,7 @@ void plan_read_step(struct build *b, struct step *step)
     plan_read_workers(b, step);
     plan_read_uses(b, plan_value(b, step->section, "uses"), &step->uses, &step->n_uses);
     plan_check_command(b, step);
+    plan_read_ramps(b, step);
     plan_check_options(b, step->section);
     plan_check_unused(b, step);
     plan_read_source(b, step);

@@ -138,6 +138,41 @@ void plan_check_command(struct build *b, struct step *step)
     }
 }
 
+static void bound(const struct build *b, const struct step *step, const struct host *host,
+                  const struct use *uses, size_t n_uses, uint32_t *ramp)
+{
+    for (size_t i = 0; i < n_uses; i++) {
+        const struct plugin *plugin = uses[i].plugin;
+        const struct ciplug_option *option = option_find(plugin->options, "ramp");
+        if (!(uses[i].builder->flags & CIPLUG_BUILDER_RAMPED) || !option)
+            continue;
+        const struct config_value *set =
+            plan_option(b->plan, step, host, plugin->table.name, "ramp");
+        const char *text = set ? set->value : option->def, *error;
+        int64_t number;
+        /* What is no number is complained of elsewhere. */
+        if (text && parse_integer(text, 1, UINT32_MAX, &number, &error) == 0 &&
+            (*ramp == 0 || number < *ramp))
+            *ramp = (uint32_t)number;
+    }
+}
+
+void plan_read_ramps(struct build *b, struct step *step)
+{
+    uint32_t *ramps = xcalloc(step->hosts.n, sizeof *ramps);
+    bool any = false;
+    for (size_t i = 0; i < step->hosts.n; i++) {
+        const struct host *host = &b->plan->hosts[step->on_hosts[i]];
+        bound(b, step, host, step->uses, step->n_uses, &ramps[i]);
+        bound(b, step, host, host->uses, host->n_uses, &ramps[i]);
+        any |= ramps[i] > 0;
+    }
+    if (any)
+        step->ramps = ramps;
+    else
+        free(ramps);
+}
+
 /* "docker.image" -> "docker"; NULL for keys of the core. The caller's. */
 static char *plugin_of_key(const char *key)
 {

@@ -65,6 +65,8 @@ struct schedule *schedule_new(struct plan *plan, bool cleanup, enum failure_mode
         struct progress *p = &schedule->steps[i];
         p->step = &steps[i];
         p->next_number = 1;
+        if (p->step->ramps)
+            p->on_ramp = xcalloc(p->step->hosts.n, sizeof *p->on_ramp);
         connect(schedule, i);
         if (!p->step->selected) {
             p->state = PROGRESS_ENDED;
@@ -88,6 +90,7 @@ static void progress_free(struct progress *p)
     free(p->pending);
     free(p->rest);
     free(p->dependents);
+    free(p->on_ramp);
     free(p->reason);
 }
 

@@ -37,6 +37,7 @@ struct progress {
     uint32_t next_number;
     size_t running;
     uint64_t weight_running; /* slots that its commands hold now */
+    uint32_t *on_ramp;       /* beside step->hosts: commands that hold slots there; NULL: no ramp */
     uint64_t units[8];       /* final outcomes */
     bool failed;             /* one that counts */
     const struct step *gone; /* a service that it needs, also by way of others, has died */

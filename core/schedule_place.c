@@ -46,10 +46,31 @@ void pending_remove(struct progress *p, size_t at)
         memmove(&p->pending[at], &p->pending[at + 1], (p->n_pending - before) * sizeof *p->pending);
 }
 
-static bool slot_usable(const struct schedule *schedule, const struct step *step, uint32_t slot)
+/* The host of the slot, as an index into step->hosts. */
+static size_t place_of(const struct plan *plan, const struct step *step, uint32_t slot)
+{
+    size_t host = (size_t)(plan_slot_host(plan, slot) - plan->hosts), i = 0;
+    while (i + 1 < step->hosts.n && step->on_hosts[i] != host)
+        i++;
+    return i;
+}
+
+/* Whether as many commands of the step as may run at once on that host do. */
+static bool ramp_full(const struct schedule *schedule, const struct step *step, size_t host)
+{
+    const struct progress *p = progress_of(schedule, step);
+    return p->on_ramp && step->ramps[host] && p->on_ramp[host] >= step->ramps[host];
+}
+
+static bool slot_free(const struct schedule *schedule, const struct step *step, uint32_t slot)
 {
     return !schedule->slots[slot] && !schedule->reserved[slot] &&
-           plan_slot_allowed(schedule->plan, step, slot);
+           !(step->ramps && ramp_full(schedule, step, place_of(schedule->plan, step, slot)));
+}
+
+static bool slot_usable(const struct schedule *schedule, const struct step *step, uint32_t slot)
+{
+    return slot_free(schedule, step, slot) && plan_slot_allowed(schedule->plan, step, slot);
 }
 
 /* The lowest free slots that the task may take, `weight` of them on one host; `avoid` is left out.
@@ -59,7 +80,7 @@ static size_t find_slots(const struct schedule *schedule, const struct task *tas
 {
     size_t n = 0, weight = task->step->weight;
     if (task->pinned) {
-        if (!schedule->slots[task->pinned] && !schedule->reserved[task->pinned])
+        if (slot_free(schedule, task->step, task->pinned))
             found[n++] = task->pinned;
         return n;
     }
@@ -102,6 +123,8 @@ static void take(struct schedule *schedule, struct progress *p, struct task *tas
     task->attempt++;
     p->running++;
     p->weight_running += n;
+    if (p->on_ramp)
+        p->on_ramp[place_of(schedule->plan, p->step, task->slot)]++;
     schedule->running++;
 }
 
@@ -187,6 +210,8 @@ static void reserve(struct schedule *schedule, const struct progress *p)
     for (size_t i = 0; i < p->step->hosts.n; i++) {
         const struct host *host = &plan->hosts[p->step->on_hosts[i]];
         uint32_t n = 0;
+        if (ramp_full(schedule, p->step, i))
+            continue;
         for (uint32_t slot = host->first; slot < host->first + host->slots; slot++)
             n += plan_slot_allowed(plan, p->step, slot);
         for (uint32_t slot = host->first; slot < host->first + host->slots; slot++)
@@ -274,7 +299,11 @@ void schedule_release_slots(struct schedule *schedule, struct task *task)
 {
     for (size_t i = 0; i < task->n_slots; i++)
         schedule->slots[task->slots[i]] = NULL;
-    progress_of(schedule, task->step)->weight_running -= task->n_slots;
+    struct progress *p = progress_of(schedule, task->step);
+    p->weight_running -= task->n_slots;
+    /* A service that got ready has let go of them before its end. */
+    if (p->on_ramp && task->n_slots > 0)
+        p->on_ramp[place_of(schedule->plan, p->step, task->slot)]--;
     task->n_slots = 0;
 }
 

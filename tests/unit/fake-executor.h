@@ -136,6 +136,18 @@ static inline void check_start(const struct task *task)
             plan_same_cell(&task->step->units[task->units[0]], &task->step->units[task->units[i]]));
 }
 
+/* No more commands of the step on its host than `ramp` allows. */
+static inline void check_ramp(const struct task *task)
+{
+    const struct host *host = plan_slot_host(&plan, task->slot);
+    const struct config_value *ramp = plan_option(&plan, task->step, host, "docker", "ramp");
+    uint32_t n = 0;
+    for (size_t i = host->first; i < host->first + host->slots; i++)
+        n += owners[i] && owners[i]->step == task->step && owners[i]->slot == i;
+    if (ramp && task->step->n_uses > 0)
+        assert_true(n <= (uint32_t)atoi(ramp->value));
+}
+
 static inline void hold(struct task *task)
 {
     AUTO_STRV struct strv names = STRV_INIT;
@@ -146,6 +158,7 @@ static inline void hold(struct task *task)
     seen_of(task->step)->weight += task->n_slots;
     if (!task->pinned)
         assert_true(seen_of(task->step)->weight <= plan_step_slots(&plan, task->step));
+    check_ramp(task);
     fake_locks(NULL, task, task->slot, &names);
     for (size_t i = 0; i < names.n; i++)
         assert_false(strv_has(&held, names.v[i]));

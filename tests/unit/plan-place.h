@@ -71,15 +71,18 @@ FAKE_BUILDER(fake_shell, "", 0);
 FAKE_BUILDER(fake_exec, "exec", CIPLUG_BUILDER_REMOTE);
 FAKE_BUILDER(fake_build, "build", CIPLUG_BUILDER_LEAF | CIPLUG_BUILDER_CREATES);
 FAKE_BUILDER(fake_rm, "rm", CIPLUG_BUILDER_LEAF);
+FAKE_BUILDER(fake_up, "up", CIPLUG_BUILDER_RAMPED);
 FAKE_BUILDER(fake_ssh, "", CIPLUG_BUILDER_REMOTE);
 FAKE_OPTION(fake_image, "image", CIPLUG_OPTION_STRING);
 FAKE_OPTION(fake_level, "level", CIPLUG_OPTION_INTEGER);
+FAKE_OPTION(fake_ramp, "ramp", CIPLUG_OPTION_INTEGER);
 FAKE_OPTION(fake_address, "address", CIPLUG_OPTION_STRING);
 static const struct ciplug_builder *const shell_builders[] = {&fake_shell, NULL};
 static const struct ciplug_builder *const docker_builders[] = {&fake_exec, &fake_build, &fake_rm,
-                                                               NULL};
+                                                               &fake_up, NULL};
 static const struct ciplug_builder *const ssh_builders[] = {&fake_ssh, NULL};
-static const struct ciplug_option *const docker_options[] = {&fake_image, &fake_level, NULL};
+static const struct ciplug_option *const docker_options[] = {&fake_image, &fake_level, &fake_ramp,
+                                                             NULL};
 static const struct ciplug_option *const ssh_options[] = {&fake_address, NULL};
 static const struct ciplug_advisor fake_advisor = {.size = sizeof fake_advisor,
                                                    .estimate = estimate};

@@ -182,9 +182,9 @@ static const struct {
      "ci.ini:3: plugin absent is not loaded: add it to plugins in [ciplug]\n"},
     {STEP "uses = docker.exce\n",
      "ci.ini:3: plugin docker has no builder 'docker.exce', only docker.exec, docker.build, "
-     "docker.rm (did you mean 'docker.exec'?)\n"},
+     "docker.rm, docker.up (did you mean 'docker.exec'?)\n"},
     {STEP "uses = docker\n", "ci.ini:3: plugin docker has no builder 'docker', only docker.exec, "
-                             "docker.build, docker.rm\n"},
+                             "docker.build, docker.rm, docker.up\n"},
     {STEP "uses = docker.build\n",
      "ci.ini:2: docker.build makes a command of its own: step a cannot have another one\n"},
     {"[step a]\nuses = docker.build ssh\n",

@@ -78,6 +78,8 @@ static void add_place(bool per)
         strbuf_addf(&ini, "hosts = %s\n", chance(70) ? "all" : "far");
     if (!per && chance(20))
         strbuf_addf(&ini, "weight = %u\n", 2 + roll(2));
+    if (chance(20))
+        strbuf_addf(&ini, "uses = docker.up\ndocker.ramp = %u\n", 1 + roll(2));
     if (chance(25))
         strbuf_addf(&ini, "lock = %s\n", chance(30) ? "w{worker}" : chance(50) ? "x" : "y x");
 }

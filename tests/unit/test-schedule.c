@@ -98,6 +98,78 @@ static void a_pinned_retry_stays(void **state)
     assert_string_equal(fails("a2"), "a2.2@2");
 }
 
+/* --- ramp --- */
+
+#define RAMPED(name) STEP(name) "uses = docker.up\n"
+
+static void a_ramp_bounds_how_many_run_at_once(void **state)
+{
+    (void)state;
+    assert_string_equal(go(RAMPED("a") "count = 4\ndocker.ramp = 2\n"), "+a(4) a1@1 a2@2");
+    assert_string_equal(passes("a1"), "a3@1");
+    assert_string_equal(passes("a3"), "a4@1");
+    passes("a2");
+    passes("a4");
+    assert_done();
+}
+
+static void a_ramp_counts_commands_and_not_slots(void **state)
+{
+    (void)state;
+    assert_string_equal(go(RAMPED("a") "count = 3\nweight = 2\ndocker.ramp = 2\n"),
+                        "+a(3) a1@1,2 a2@3,4");
+}
+
+static void who_waits_for_the_ramp_keeps_nobody(void **state)
+{
+    (void)state;
+    assert_string_equal(go(RAMPED("a") "per = worker\ndocker.ramp = 1\n" STEP("b") "needs =\n"
+                                                                                   "count = 5\n"),
+                        "+a(4) +b(5) a1@1 b1@2 b2@3 b3@4");
+    assert_string_equal(passes("b2"), "b4@3");
+    assert_string_equal(passes("a1"), "b5@1");
+    assert_string_equal(passes("b1"), "a2@2");
+}
+
+static void a_heavy_command_keeps_no_slot_where_the_ramp_is_full(void **state)
+{
+    (void)state;
+    assert_string_equal(go("[host far]\nworkers = 3\n" STEP("z") "count = 2\nhosts = far\n" RAMPED(
+                            "a") "needs =\ncount = 3\nweight = 2\nhosts = all\n"
+                                 "docker.ramp = 1\n" STEP("b") "needs =\ncount = 3\n"
+                                                               "hosts = all\n"),
+                        "+z(2) +a(3) +b(3) z1@5 z2@6 a1@1,2 b1@3 b2@4");
+    assert_string_equal(passes("z1"), "a2@5,7");
+}
+
+static void each_host_has_its_own_ramp(void **state)
+{
+    (void)state;
+    assert_string_equal(go("[docker]\nramp = 3\n[host far]\nworkers = 4\ndocker.ramp = 1\n" RAMPED(
+                            "a") "count = 9\nhosts = all\n"),
+                        "+a(9) a1@1 a2@2 a3@3 a4@5");
+    assert_string_equal(passes("a4"), "a5@5");
+    assert_string_equal(passes("a2"), "a6@2");
+}
+
+static void the_builders_of_a_host_are_ramped_too(void **state)
+{
+    (void)state;
+    assert_string_equal(go("[docker]\nramp = 1\n[host far]\nworkers = 4\nuses = docker.up\n" STEP(
+                            "a") "count = 6\nhosts = all\n"),
+                        "+a(6) a1@1 a2@2 a3@3 a4@4 a5@5");
+}
+
+static void a_service_that_is_ready_is_off_the_ramp(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        go(RAMPED("a") "per = worker\nworkers = 1-2\nready = x\ndocker.ramp = 1\n" STEP("b")),
+        "+a(2) a1@1");
+    assert_string_equal(gets_ready("a1"), "a2@2");
+    assert_string_equal(gets_ready("a2"), "+b(1) b1@1");
+}
+
 /* --- weight --- */
 
 static void a_heavy_command_takes_several_slots(void **state)
@@ -316,6 +388,13 @@ int main(void)
         cmocka_unit_test(per_worker_gives_each_slot_its_own_command),
         cmocka_unit_test(per_host_gives_each_host_one_command),
         cmocka_unit_test(a_pinned_retry_stays),
+        cmocka_unit_test(a_ramp_bounds_how_many_run_at_once),
+        cmocka_unit_test(a_ramp_counts_commands_and_not_slots),
+        cmocka_unit_test(who_waits_for_the_ramp_keeps_nobody),
+        cmocka_unit_test(a_heavy_command_keeps_no_slot_where_the_ramp_is_full),
+        cmocka_unit_test(each_host_has_its_own_ramp),
+        cmocka_unit_test(the_builders_of_a_host_are_ramped_too),
+        cmocka_unit_test(a_service_that_is_ready_is_off_the_ramp),
         cmocka_unit_test(a_heavy_command_takes_several_slots),
         cmocka_unit_test(lighter_commands_behind_do_not_starve_a_heavy_one),
         cmocka_unit_test(a_heavy_command_keeps_only_slots_that_it_can_use),
