@@ -70,8 +70,19 @@ static void refuse(struct worker *worker, uint64_t id, enum hand_where where, in
     wire_send_event(worker->sock, &event);
 }
 
-static int run_command(struct worker *worker, const struct wire_command *command,
-                       enum hand_where *where)
+/* A guarded command's prelude gives way to the client's end of the channel. */
+static int open_channel(struct worker *worker, struct wire_command *command)
+{
+    if (!command->start.guarded)
+        return 0;
+    int client = control_open(&worker->control, command->fds[0]);
+    if (client < 0)
+        return -1;
+    command->fds[0] = client;
+    return 0;
+}
+
+static int run_command(struct worker *worker, struct wire_command *command, enum hand_where *where)
 {
     AUTO_FREE char **env = spawn_environment(environ, command->env);
     char *marker = command->marker ? strdup(command->marker) : NULL;
@@ -79,6 +90,12 @@ static int run_command(struct worker *worker, const struct wire_command *command
     if (!env || (command->marker && !marker)) {
         free(marker);
         errno = ENOMEM;
+        return -1;
+    }
+    if (open_channel(worker, command) < 0) {
+        int error = errno;
+        free(marker);
+        errno = error;
         return -1;
     }
     struct spawn spawn = {
@@ -94,12 +111,14 @@ static int run_command(struct worker *worker, const struct wire_command *command
     pid_t leader = spawn_command(&spawn, where);
     if (leader < 0) {
         int error = errno;
+        control_close(&worker->control);
         free(marker);
         errno = error;
         return -1;
     }
     worker->job.marker = marker;
     ladder_begin(worker, &command->start, leader);
+    control_flush(&worker->control);
     return 0;
 }
 
@@ -118,6 +137,14 @@ static void take_start(struct worker *worker, char *datagram, size_t length, con
     if (rc < 0)
         refuse(worker, command.start.id, where, errno);
     wire_command_clear(&command);
+}
+
+static void take_order(struct worker *worker, const struct wire_order *order)
+{
+    if (order->order == HAND_BEGIN)
+        ladder_started(worker, order->at_ns);
+    else
+        ladder_order(worker, (enum hand_order)order->order, order->signo);
 }
 
 static void take_message(struct worker *worker)
@@ -144,23 +171,34 @@ static void take_message(struct worker *worker)
         close(fds[i]);
     if (message.kind == WIRE_ORDER && (size_t)got == sizeof message.order &&
         worker->job.state != JOB_IDLE && message.order.id == worker->job.event.id)
-        ladder_order(worker, (enum hand_order)message.order.order, message.order.signo);
+        take_order(worker, &message.order);
 }
 
-/* Sleep until something is to do: a message, a child, the job's timer. */
+/* The job's timer or the next heartbeat, which comes in a pause, too. 0: none. */
+static uint64_t next_timer(const struct worker *worker)
+{
+    uint64_t timer = worker->job.paused_at == 0 ? worker->job.timer : 0;
+    uint64_t beat = control_due(&worker->control);
+    return beat > 0 && (timer == 0 || beat < timer) ? beat : timer;
+}
+
+/* Sleep until something is to do: a message, a child, a timer, room in the channel. */
 static int sleep_until(struct worker *worker, struct pollfd *fds)
 {
-    const struct job *job = &worker->job;
+    const struct control *control = &worker->control;
     struct timespec wait, *timeout = NULL;
-    if (job->timer > 0 && job->paused_at == 0) {
+    uint64_t timer = next_timer(worker);
+    if (timer > 0) {
         uint64_t now = clock_mono_ns();
-        uint64_t left = job->timer > now ? job->timer - now : 0;
+        uint64_t left = timer > now ? timer - now : 0;
         wait = (struct timespec){(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
         timeout = &wait;
     }
     fds[0] = (struct pollfd){worker->signal_fd, POLLIN, 0};
     fds[1] = (struct pollfd){worker->gone ? -1 : worker->sock, POLLIN, 0};
-    return ppoll(fds, 2, timeout, NULL);
+    fds[2] =
+        (struct pollfd){control->open ? control->fd : -1, control_waits(control) ? POLLOUT : 0, 0};
+    return ppoll(fds, 3, timeout, NULL);
 }
 
 static bool timer_is_due(const struct job *job)
@@ -170,7 +208,7 @@ static bool timer_is_due(const struct job *job)
 
 static void worker_step(struct worker *worker)
 {
-    struct pollfd fds[2];
+    struct pollfd fds[3];
     if (sleep_until(worker, fds) < 0)
         return;
     /* Ends before deadlines and orders: what had ended, had ended. */
@@ -184,6 +222,9 @@ static void worker_step(struct worker *worker)
         take_message(worker);
     if (timer_is_due(&worker->job))
         ladder_timer(worker);
+    if (fds[2].revents & (POLLERR | POLLNVAL))
+        control_close(&worker->control); /* nobody reads any more */
+    control_flush(&worker->control);
 }
 
 _Noreturn void hand_main(int sock, struct spawn_slot *slot, const char *cgroup, unsigned number)

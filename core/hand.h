@@ -7,6 +7,7 @@
 #define CIPLUG_CORE_HAND_H
 
 #include "cgroup.h"
+#include "control.h"
 #include "proctree.h"
 #include "spawn.h"
 #include "wire.h"
@@ -28,6 +29,7 @@ enum job_state {
     JOB_GRACE,         /* soft signal sent; timer: SIGKILL */
     JOB_EXIT_HOLD,     /* first process failed by itself; timer: go on without HAND_GO */
     JOB_LOOK,          /* first process ended by itself, others are there; timer: look again */
+    JOB_RELEASE,       /* guarded: the channel is closed; timer: SIGKILL to the client */
     JOB_KILLING,       /* timer: next round */
     JOB_KEPT,          /* HAND_DONE was sent, leftovers live on; no timer */
     JOB_STUCK          /* HAND_DONE with unkillable was sent; timer: next round */
@@ -35,12 +37,14 @@ enum job_state {
 
 struct job {
     enum job_state state;
-    uint64_t timer;     /* when the state has something to do, CLOCK_MONOTONIC; 0: never */
-    uint64_t limit;     /* end of JOB_LOOK or, for JOB_KILLING, of trying */
-    uint64_t paused_at; /* 0: not paused */
+    uint64_t timer;      /* when the state has something to do, CLOCK_MONOTONIC; 0: never */
+    uint64_t limit;      /* end of JOB_LOOK or, for JOB_KILLING, of trying */
+    uint64_t paused_at;  /* 0: not paused */
+    uint64_t timeout_ns; /* guarded, until it begins */
     uint64_t hold_ns, grace_ns, confirm_ns;
     int soft_signal;
     int on_leak;
+    bool guarded;
     pid_t leader; /* the command's first process, and its process group */
     bool exited;  /* the leader is a zombie, its status known */
     bool reaped;  /* and its number is not ours any more */
@@ -65,7 +69,8 @@ struct worker {
     char oom_score[24];
     struct proctree tree;
     struct cgroup_leaf leaf;
-    struct pid_list pids; /* scratch */
+    struct pid_list pids;   /* scratch */
+    struct control control; /* closed, but while a guarded command's client runs */
     struct job job;
 };
 
@@ -77,9 +82,11 @@ void ladder_begin(struct worker *worker, const struct wire_start *start, pid_t l
 void ladder_children(struct worker *worker); /* SIGCHLD has come */
 void ladder_timer(struct worker *worker);    /* job.timer is reached */
 void ladder_order(struct worker *worker, enum hand_order order, int signo);
-void ladder_gone(struct worker *worker); /* end of file from the runner */
+void ladder_started(struct worker *worker, uint64_t at_ns); /* HAND_BEGIN */
+void ladder_gone(struct worker *worker);                    /* end of file from the runner */
 
-/* sweep.c: signals to the whole tree. */
+/* sweep.c: signals to the whole tree; while a guarded command's client runs, sweep_soft(),
+ * sweep_pause() and sweep_resume() tell its guard instead. */
 /* `signo` and SIGCONT to the process group and to every process that left it. */
 void sweep_soft(struct worker *worker, int signo);
 void sweep_pause(struct worker *worker);

@@ -8,6 +8,10 @@
  * deadline is executed by the hand. When the runner goes, however, each hand reads end of file,
  * kills all that it started, and leaves; the keeper does the same for the children of hands that
  * died.
+ *
+ * A guarded command (docs/guard.md) runs elsewhere, and what a hand starts is only its client. The
+ * hand then holds the control channel: the guard at the other end gets the signals, as lines, and
+ * the client is never signalled before it has had the time to end by itself.
  */
 #ifndef CIPLUG_CORE_KEEPER_H
 #define CIPLUG_CORE_KEEPER_H
@@ -78,8 +82,10 @@ enum hand_on_leak {
 struct hand_request {
     uint64_t id; /* comes back with every event */
     const struct argv *argv;
-    int fds[3]; /* for 0, 1, 2 of the command; borrowed: the caller closes them after the call */
-    uint64_t timeout_ns; /* from exec; 0: none */
+    int fds[3];   /* for 0, 1, 2 of the command; borrowed: the caller closes them after the call */
+    bool guarded; /* fds[0] is a file with the prelude: the hand writes it into the control channel,
+                     which is the client's 0 */
+    uint64_t timeout_ns; /* from exec, guarded: from hand_begin(); 0: none */
     uint64_t
         hold_ns; /* wait that long for HAND_GO at the deadline (before the soft signal) and after a
                     failed exit (before the sweep): on_failure runs meanwhile; 0: no waiting */
@@ -101,13 +107,19 @@ enum hand_order {
     HAND_KILL,  /* SIGKILL the whole tree now */
     HAND_GO,    /* the caller's on_failure is done: go on */
     HAND_PAUSE, /* SIGSTOP (or freeze) the tree, deadlines stand still */
-    HAND_RESUME
+    HAND_RESUME,
+    HAND_BEGIN /* only by hand_begin() */
 };
-/* 0, or -1 with errno (EPIPE; EAGAIN: hundreds of orders wait in a hand that does not read, as
+/* For a guarded command "the tree" is that of its guard. The client is no part of it, and gets only
+ * SIGKILL, 2 s after the guard was told to do the same and the channel was closed.
+ * 0, or -1 with errno (EPIPE; EAGAIN: hundreds of orders wait in a hand that does not read, as
  * while an exec hangs). Never waits. Orders for a command that has ended are ignored by the hand:
  * `id` says which. HAND_STOP during the grace changes nothing; in either hold it goes on at once,
  * and HAND_KILL kills at once; after a failed exit both are as HAND_GO. */
 int hand_order(struct hand *hand, uint64_t id, enum hand_order order, int signo);
+/* A guarded command has begun, seen at `at_ns` (CLOCK_MONOTONIC): the timeout counts from there.
+ * Only the first time. Result as of hand_order(). */
+int hand_begin(struct hand *hand, uint64_t id, uint64_t at_ns);
 
 enum hand_event_kind {
     HAND_STARTED,  /* exec has happened: pid, at_ns */
@@ -139,6 +151,7 @@ enum hand_where {
 #define HAND_VIA_SUBREAPER 2
 #define HAND_VIA_GROUP     4
 #define HAND_VIA_MARKER    8
+#define HAND_VIA_GUARD     16 /* told to kill, its client ended by itself in time */
 
 #define HAND_TEXT_MAX 512
 

@@ -243,12 +243,23 @@ int hand_start(struct hand *hand, const struct hand_request *request)
     return told(wire_send_start(hand->fd, request));
 }
 
-int hand_order(struct hand *hand, uint64_t id, enum hand_order order, int signo)
+static int send_order(struct hand *hand, struct wire_order message)
 {
-    struct wire_order message = {
-        .kind = WIRE_ORDER, .order = (int32_t)order, .signo = signo, .id = id};
     struct iovec iov = {&message, sizeof message};
     return told(wire_send(hand->fd, &iov, 1, NULL, 0, MSG_DONTWAIT));
+}
+
+int hand_order(struct hand *hand, uint64_t id, enum hand_order order, int signo)
+{
+    return send_order(
+        hand,
+        (struct wire_order){.kind = WIRE_ORDER, .order = (int32_t)order, .signo = signo, .id = id});
+}
+
+int hand_begin(struct hand *hand, uint64_t id, uint64_t at_ns)
+{
+    return send_order(hand, (struct wire_order){
+                                .kind = WIRE_ORDER, .order = HAND_BEGIN, .id = id, .at_ns = at_ns});
 }
 
 int hand_receive(struct hand *hand, struct hand_event *event)

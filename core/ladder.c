@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #define LOOK_NS         (20 * NS_PER_MS)
+#define RELEASE_NS      (2 * NS_PER_S)
 #define LOOK_BUSY_NS    (250 * NS_PER_MS)
 #define CONFIRM_NS      (5 * NS_PER_S)
 #define MARKER_PATIENCE 500
@@ -56,25 +57,46 @@ static void set_state(struct job *job, enum job_state state, uint64_t delay_ns)
         job->paused_at = now;
 }
 
+static void set_deadline(struct job *job, uint64_t from_ns)
+{
+    if (job->timeout_ns > 0 && job->timeout_ns < UINT64_MAX - from_ns)
+        job->timer = from_ns + job->timeout_ns;
+}
+
 void ladder_begin(struct worker *worker, const struct wire_start *start, pid_t leader)
 {
     struct job *job = &worker->job;
     char *marker = job->marker;
     *job = (struct job){
         .state = JOB_RUNNING,
+        .timeout_ns = start->timeout_ns,
         .hold_ns = start->hold_ns,
         .grace_ns = start->grace_ns,
         .confirm_ns = start->confirm_ns ? start->confirm_ns : CONFIRM_NS,
         .soft_signal = start->soft_signal,
         .on_leak = start->on_leak,
+        .guarded = start->guarded,
         .leader = leader,
         .in_cgroup = worker->slot->in_cgroup,
         .marker = marker,
         .event = {.id = start->id, .pid = leader},
     };
     send_event(worker, HAND_STARTED);
-    if (start->timeout_ns > 0 && start->timeout_ns < UINT64_MAX - job->event.at_ns)
-        job->timer = job->event.at_ns + start->timeout_ns;
+    if (!job->guarded || !SAFEGUARD(limit_from_begin))
+        set_deadline(job, job->event.at_ns);
+}
+
+/* Its marks have begun: not what the client did before, as pulling an image, is the command's time.
+ */
+void ladder_started(struct worker *worker, uint64_t at_ns)
+{
+    struct job *job = &worker->job;
+    uint64_t now = clock_mono_ns();
+    if (job->state != JOB_RUNNING || !job->guarded || job->timer > 0)
+        return;
+    if (job->paused_at > 0 && at_ns > job->paused_at)
+        at_ns = job->paused_at; /* resuming adds what comes after */
+    set_deadline(job, at_ns < now ? at_ns : now);
 }
 
 /* Reap what has ended. Whether no child but the leader is left, and nobody else in the leaf: who
@@ -122,11 +144,26 @@ static void begin_kill(struct worker *worker)
     kill_round(worker);
 }
 
+/* The guard kills, and its client gets the time to see it end: dead before, it would take what the
+ * guard says with it. */
+static void begin_release(struct worker *worker)
+{
+    worker->job.paused_at = 0;
+    control_kill(&worker->control);
+    set_state(&worker->job, JOB_RELEASE, RELEASE_NS);
+}
+
 /* The leader was told to end, or the runner has gone. */
 static void force_kill(struct worker *worker)
 {
-    worker->job.forced = true;
-    begin_kill(worker);
+    struct job *job = &worker->job;
+    job->forced = true;
+    if (job->guarded && !job->exited && SAFEGUARD(guard_before_client)) {
+        if (job->state != JOB_RELEASE && job->state != JOB_KILLING)
+            begin_release(worker);
+    } else {
+        begin_kill(worker);
+    }
 }
 
 /* Containers' processes and the like, which are nobody's children here. */
@@ -147,6 +184,7 @@ static void end_job(struct worker *worker)
     struct job *job = &worker->job;
     bool told = job->state == JOB_STUCK || job->state == JOB_KEPT;
     sweep_resume(worker);
+    control_close(&worker->control);
     /* A hand with something unkillable is not used again, even if it went in the end. */
     job->state = JOB_IDLE;
     job->timer = 0;
@@ -226,6 +264,17 @@ static void look(struct worker *worker)
         begin_kill(worker);
 }
 
+/* The client ended in time, so its guard did what it was told. What else runs here is nobody's
+ * guard. */
+static void end_release(struct worker *worker)
+{
+    worker->job.event.via |= HAND_VIA_GUARD;
+    if (none_left(worker))
+        finish(worker);
+    else
+        begin_kill(worker);
+}
+
 static void leader_exited(struct worker *worker, const siginfo_t *info)
 {
     struct job *job = &worker->job;
@@ -234,15 +283,19 @@ static void leader_exited(struct worker *worker, const siginfo_t *info)
     job->event.status = info->si_status;
     if (!SAFEGUARD(leader_is_reaped_last))
         waitpid(job->leader, NULL, __WALL);
+    control_close(&worker->control);
     send_event(worker, HAND_EXITED);
     if (job->state == JOB_RUNNING) {
-        bool failed = info->si_code != CLD_EXITED || info->si_status != 0;
+        /* A client's exit code says nothing: the runner knows what its guard said. */
+        bool failed = info->si_code != CLD_EXITED || info->si_status != 0 || job->guarded;
         if (failed && job->hold_ns > 0)
             set_state(job, JOB_EXIT_HOLD, job->hold_ns);
         else
             look(worker);
     } else if (job->state == JOB_GRACE) {
         go_on_with_grace(worker);
+    } else if (job->state == JOB_RELEASE) {
+        end_release(worker);
     }
 }
 
@@ -302,7 +355,7 @@ static void go_soft(struct worker *worker, int signo)
     struct job *job = &worker->job;
     job->forced = true;
     if (job->grace_ns == 0) {
-        begin_kill(worker);
+        force_kill(worker);
         return;
     }
     sweep_soft(worker, signo > 0 ? signo : job->soft_signal > 0 ? job->soft_signal : SIGTERM);
@@ -335,6 +388,9 @@ void ladder_timer(struct worker *worker)
         break;
     case JOB_GRACE:
         force_kill(worker);
+        break;
+    case JOB_RELEASE:
+        begin_kill(worker);
         break;
     case JOB_EXIT_HOLD:
     case JOB_LOOK:
@@ -375,7 +431,7 @@ static void pause_job(struct worker *worker, bool stop)
 {
     struct job *job = &worker->job;
     uint64_t now = clock_mono_ns();
-    bool dying = job->state == JOB_KILLING || job->state == JOB_STUCK;
+    bool dying = job->state == JOB_RELEASE || job->state == JOB_KILLING || job->state == JOB_STUCK;
     if (stop && !dying && job->paused_at == 0) {
         job->paused_at = now;
         sweep_pause(worker);
@@ -407,6 +463,8 @@ void ladder_order(struct worker *worker, enum hand_order order, int signo)
         break;
     case HAND_RESUME:
         pause_job(worker, false);
+        break;
+    case HAND_BEGIN: /* ladder_started() */
         break;
     }
 }

@@ -280,7 +280,7 @@ static void put_flags(struct record *record, unsigned flags)
 
 const char *record_via_name(unsigned index)
 {
-    static const char *const names[] = {"cgroup", "subreaper", "group", "marker"};
+    static const char *const names[] = {"cgroup", "subreaper", "group", "marker", "guard"};
     return index < ARRAY_SIZE(names) ? names[index] : NULL;
 }
 

@@ -43,8 +43,19 @@ static bool signal_others(struct worker *worker, int signo)
     return any;
 }
 
+/* What the hand has here is only the client, which has to carry the channel. */
+static bool is_elsewhere(const struct worker *worker)
+{
+    return worker->job.guarded && !worker->job.exited;
+}
+
 void sweep_soft(struct worker *worker, int signo)
 {
+    if (is_elsewhere(worker)) {
+        worker->job.paused_at = 0;
+        control_soft(&worker->control, signo);
+        return;
+    }
     sweep_resume(worker);
     /* What is stopped hears nothing before it goes on. */
     if (signal_group(worker, signo) && SAFEGUARD(cont_after_term))
@@ -56,6 +67,10 @@ void sweep_soft(struct worker *worker, int signo)
 void sweep_pause(struct worker *worker)
 {
     struct job *job = &worker->job;
+    if (is_elsewhere(worker)) {
+        control_pause(&worker->control, true);
+        return;
+    }
     job->frozen = job->in_cgroup && cgroup_leaf_freeze(&worker->leaf, true);
     if (job->frozen)
         return;
@@ -71,6 +86,9 @@ void sweep_resume(struct worker *worker)
     if (job->paused_at == 0)
         return;
     job->paused_at = 0;
+    control_pause(&worker->control, false);
+    if (is_elsewhere(worker))
+        return;
     if (job->frozen) {
         cgroup_leaf_freeze(&worker->leaf, false);
         job->frozen = false;

@@ -37,6 +37,7 @@ struct wire_start {
     uint32_t has_marker;
     int32_t soft_signal;
     int32_t on_leak;
+    uint32_t guarded;
     uint32_t size; /* of the payload */
     uint64_t id;
     uint64_t timeout_ns, hold_ns, grace_ns, confirm_ns;
@@ -48,6 +49,7 @@ struct wire_order {
     int32_t signo;
     uint32_t padding; /* sent, so it has a value */
     uint64_t id;
+    uint64_t at_ns; /* of HAND_BEGIN */
 };
 
 /* One datagram with `n` descriptors, which stay the caller's; `flags` as for sendmsg, SIGPIPE never

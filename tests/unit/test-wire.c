@@ -68,6 +68,7 @@ static void requests_arrive_whole(void **state)
     argv.cwd = xstrdup("/tmp");
     struct hand_request request = {.id = 7,
                                    .argv = &argv,
+                                   .guarded = true,
                                    .timeout_ns = 1,
                                    .hold_ns = 2,
                                    .grace_ns = 3,
@@ -87,6 +88,7 @@ static void requests_arrive_whole(void **state)
     assert_string_equal(command.marker, "CIPLUG_JOB=x");
     assert_string_equal(command.cwd, "/tmp");
     assert_int_equal(command.start.id, 7);
+    assert_int_equal(command.start.guarded, 1);
     assert_int_equal(command.start.timeout_ns, 1);
     assert_int_equal(command.start.hold_ns, 2);
     assert_int_equal(command.start.grace_ns, 3);
@@ -107,6 +109,7 @@ static void absent_parts_stay_absent(void **state)
     struct hand_request request = {.argv = &argv};
     struct wire_command command;
     assert_int_equal(transfer(&request, &command), 0);
+    assert_int_equal(command.start.guarded, 0);
     assert_null(command.cwd);
     assert_null(command.marker);
     assert_null(command.env[0]);
