@@ -5,35 +5,51 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Stands nowhere else in a trailer: so none can start within another, and a byte that does not fit
+/* Stands nowhere else in a mark: so none can start within another, and a byte that does not fit
  * lets go of all that was held. */
 #define START '\x1e'
 
-static const struct {
-    const char *word;
-    int least, most;
-} kinds[] = {{"exit ", 0, 255}, {"signal ", 1, 64}};
-
 enum fit { FIT_NOT, FIT_PART, FIT_WHOLE };
+
+static size_t mark(char *buf, size_t size, const char *word, const char *nonce, char end)
+{
+    return (size_t)snprintf(buf, size, "%c%s %.*s%c", START, word, TRAILER_NONCE_MAX, nonce, end);
+}
 
 void trailer_init(struct trailer *trailer, const char *nonce)
 {
     *trailer = (struct trailer){0};
-    int n = snprintf(trailer->head, sizeof trailer->head, "%cciplug-end %.*s ", START,
-                     TRAILER_NONCE_MAX, nonce);
-    trailer->n_head = (size_t)n;
+    trailer->n_begin = mark(trailer->begin, sizeof trailer->begin, "ciplug-begin", nonce, '\n');
+    trailer->n_head = mark(trailer->head, sizeof trailer->head, "ciplug-end", nonce, ' ');
 }
 
-/* A number without leading zeros and a newline. */
-static enum fit fit_number(const char *text, size_t length, int most, int *number)
+void trailer_free(struct trailer *trailer)
 {
+    strbuf_free(&trailer->before);
+}
+
+/* The start of `text` is what there is of `whole`: true, and the rest is what stands behind it. */
+static enum fit fit_word(const char *word, const char **text, const char *end)
+{
+    size_t n = strlen(word), left = (size_t)(end - *text);
+    if (memcmp(*text, word, left < n ? left : n) != 0)
+        return FIT_NOT;
+    *text += left < n ? left : n;
+    return left < n ? FIT_PART : FIT_WHOLE;
+}
+
+/* A number without leading zeros and the byte behind it. */
+static enum fit fit_number(int most, char behind, int *number, const char **text, const char *end)
+{
+    const char *start = *text;
     *number = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\n')
-            return i > 0 && i + 1 == length ? FIT_WHOLE : FIT_NOT;
-        if (text[i] < '0' || text[i] > '9' || (i > 0 && *number == 0))
+    while (*text < end) {
+        char byte = *(*text)++;
+        if (byte == behind)
+            return *text - start > 1 ? FIT_WHOLE : FIT_NOT;
+        if (byte < '0' || byte > '9' || (*text - start > 1 && *number == 0))
             return FIT_NOT;
-        *number = *number * 10 + (text[i] - '0');
+        *number = *number * 10 + (byte - '0');
         if (*number > most)
             return FIT_NOT;
     }
@@ -41,52 +57,63 @@ static enum fit fit_number(const char *text, size_t length, int most, int *numbe
 }
 
 /* What stands behind the head. */
-static enum fit fit_status(const char *text, size_t length, struct trailer_status *status)
+static enum fit fit_status(const char *text, const char *end, struct trailer_status *status)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        size_t n = strlen(kinds[i].word);
-        if (memcmp(text, kinds[i].word, length < n ? length : n) != 0)
-            continue;
-        if (length <= n)
-            return FIT_PART;
-        int number;
-        enum fit fit = fit_number(text + n, length - n, kinds[i].most, &number);
-        /* No number that is too small goes on to a larger one: there is only 0. */
-        if (number < kinds[i].least)
-            return FIT_NOT;
-        *status = i == 0 ? (struct trailer_status){number, 0} : (struct trailer_status){-1, number};
-        return fit;
-    }
-    return FIT_NOT;
+    int code = 0, left = 0;
+    enum fit fit = fit_word("exit ", &text, end);
+    if (fit == FIT_WHOLE)
+        fit = fit_number(255, ' ', &code, &text, end);
+    if (fit == FIT_WHOLE)
+        fit = fit_word("left ", &text, end);
+    if (fit == FIT_WHOLE)
+        fit = fit_number(9999, '\n', &left, &text, end);
+    *status = (struct trailer_status){code, (unsigned)left};
+    return fit == FIT_WHOLE && text < end ? FIT_NOT : fit;
 }
 
 static enum fit fit_held(const struct trailer *trailer, struct trailer_status *status)
 {
-    size_t n = trailer->n_head;
-    if (trailer->n_held > n)
-        return fit_status(trailer->held + n, trailer->n_held - n, status);
-    bool same = memcmp(trailer->held, trailer->head, trailer->n_held) == 0;
-    return same ? FIT_PART : FIT_NOT;
+    const char *whole = trailer->begun ? trailer->head : trailer->begin;
+    size_t n = trailer->begun ? trailer->n_head : trailer->n_begin;
+    if (memcmp(trailer->held, whole, trailer->n_held < n ? trailer->n_held : n) != 0)
+        return FIT_NOT;
+    if (trailer->n_held < n)
+        return FIT_PART;
+    if (!trailer->begun)
+        return FIT_WHOLE;
+    return fit_status(trailer->held + n, trailer->held + trailer->n_held, status);
 }
 
-static void let_go(struct trailer *trailer, size_t n, struct strbuf *out)
+/* What certainly is no mark. */
+static void give(struct trailer *trailer, const char *bytes, size_t n, struct strbuf *out)
 {
-    strbuf_add(out, trailer->held, n);
-    trailer->n_held = 0;
+    if (trailer->begun) {
+        strbuf_add(out, bytes, n);
+        return;
+    }
+    struct strbuf *before = &trailer->before;
+    strbuf_add(before, bytes, n);
+    if (before->len > TRAILER_BEFORE_MAX) {
+        memmove(before->buf, before->buf + before->len - TRAILER_BEFORE_MAX, TRAILER_BEFORE_MAX);
+        strbuf_cut(before, TRAILER_BEFORE_MAX);
+    }
 }
 
-/* Take one byte that may belong to a trailer. */
+/* Take one byte that may belong to a mark. */
 static void take(struct trailer *trailer, char byte, struct strbuf *out)
 {
     struct trailer_status status;
     trailer->held[trailer->n_held++] = byte;
-    if (fit_held(trailer, &status) != FIT_NOT)
-        return;
-    let_go(trailer, trailer->n_held - 1, out);
-    if (byte == START)
-        trailer->held[trailer->n_held++] = byte;
-    else
-        strbuf_addch(out, byte);
+    enum fit fit = fit_held(trailer, &status);
+    if (fit == FIT_WHOLE && !trailer->begun) {
+        trailer->begun = true;
+        trailer->n_held = 0;
+    } else if (fit == FIT_NOT) {
+        size_t n = byte == START ? trailer->n_held - 1 : trailer->n_held;
+        give(trailer, trailer->held, n, out);
+        trailer->held[0] = START;
+        trailer->n_held = byte == START ? 1 : 0;
+    }
 }
 
 void trailer_feed(struct trailer *trailer, const void *data, size_t length, struct strbuf *out)
@@ -99,11 +126,16 @@ void trailer_feed(struct trailer *trailer, const void *data, size_t length, stru
         }
         const char *start = memchr(bytes, START, (size_t)(end - bytes));
         const char *stop = start ? start : end;
-        strbuf_add(out, bytes, (size_t)(stop - bytes));
+        give(trailer, bytes, (size_t)(stop - bytes), out);
         if (start)
             trailer->held[trailer->n_held++] = *stop++;
         bytes = stop;
     }
+}
+
+bool trailer_begun(const struct trailer *trailer)
+{
+    return trailer->begun;
 }
 
 bool trailer_whole(const struct trailer *trailer, struct trailer_status *status)
@@ -119,6 +151,7 @@ bool trailer_whole(const struct trailer *trailer, struct trailer_status *status)
 bool trailer_end(struct trailer *trailer, struct strbuf *out, struct trailer_status *status)
 {
     bool whole = trailer_whole(trailer, status);
-    let_go(trailer, whole ? 0 : trailer->n_held, out);
+    give(trailer, trailer->held, whole ? 0 : trailer->n_held, out);
+    trailer->n_held = 0;
     return whole;
 }

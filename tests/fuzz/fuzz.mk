@@ -11,7 +11,7 @@ flags = -std=gnu11 -O1 -gline-tables-only -fno-omit-frame-pointer -fno-sanitize-
 
 # No target gets to these.
 elsewhere = main cli verb_% run run_% schedule% console% screen% keeper% hand hands ladder sweep spawn \
-	wire launch executor execution_% attempt side logfile cgroup marker statusarea
+	wire guard launch executor execution_% attempt side logfile cgroup marker statusarea
 rooms = $(filter-out $(elsewhere),$(patsubst $(srcdir)/core/%.c,%,$(wildcard $(srcdir)/core/*.c)))
 objects = $(rooms:%=$(work)/core/%.o)
 
