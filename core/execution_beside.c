@@ -204,6 +204,32 @@ static void copy_argv(const struct execution *execution, const struct strv *foun
     argv->cwd = xstrdup(execution->launch.argv.cwd);
 }
 
+/* From a place that is not here. false: nothing fetches them, so they are looked for here. */
+static bool fetch_artifacts(struct execution *execution, const struct side_hooks *hooks)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
+    AUTO_STRV struct strv patterns = STRV_INIT, inside = STRV_INIT;
+    const char *why = NULL;
+    int found = -1;
+    if (launch_expand(&execution->launch, &text, execution->task->step->artifacts.text, EXPAND_TEXT,
+                      &why) < 0 ||
+        argv_split(&patterns, strbuf_text(&text), &why) < 0) {
+        artifacts_lost(execution, why);
+        return true;
+    }
+    for (size_t i = 0; i < patterns.n; i++) {
+        if (plan_holds_secret(execution->executor->launcher.plan, patterns.v[i]))
+            execution_notice(execution, "artifacts: a pattern has a secret in it and is left out");
+        else
+            strv_push(&inside, patterns.v[i]);
+    }
+    execution->artifacts = far_fetch(execution, &inside, hooks, &found);
+    if (found != 0 && !execution->artifacts)
+        artifacts_lost(execution,
+                       found < 0 ? "its builder has no command for that" : strerror(errno));
+    return found != 0;
+}
+
 bool beside_artifacts(struct execution *execution)
 {
     static const struct side_hooks hooks = {.done = on_artifacts_done};
@@ -211,6 +237,8 @@ bool beside_artifacts(struct execution *execution)
     execution->artifacts_done = true;
     if (!task->step->artifacts.text)
         return true;
+    if (execution->launch.command.fetches && fetch_artifacts(execution, &hooks))
+        return !execution->artifacts;
     AUTO_STRV struct strv found = STRV_INIT;
     AUTO_FREE char *error = NULL;
     if (find_artifacts(execution, &found, &error) < 0) {

@@ -95,7 +95,7 @@ static int open_log(struct execution *execution, int stream)
     log->stream = stream;
     log->mask.mask = execution->executor->launcher.mask;
     int fd = rundir_log(execution->executor->dir, task->step->name, task->number, task->attempt,
-                        stream == CIPLUG_STDERR, &log->path);
+                        stream == CIPLUG_STDERR ? "err" : "out", &log->path);
     if (fd < 0)
         return -1;
     log->file = logfile_new(execution->executor->logwriter, fd, on_written, log);

@@ -43,6 +43,7 @@ static void on_handle_closed(uv_handle_t *handle)
         free(execution->logs[i].path);
     launch_free(&execution->launch);
     strbuf_free(&execution->reason);
+    far_free(&execution->far);
     free(execution->marker);
     free(execution);
 }
@@ -80,6 +81,7 @@ static void judge(struct execution *execution)
     } else if (execution->stopped) {
         result->outcome = CIPLUG_CANCELLED;
     }
+    far_judge(execution);
     if (end->unread) {
         /* It wrote to nobody, so what came of it says nothing. */
         result->outcome = CIPLUG_ERROR;
@@ -110,6 +112,7 @@ static void finish(struct execution *execution)
     execution->executor->hooks.finished(execution->executor->data, execution);
     uv_close((uv_handle_t *)&execution->timer, on_handle_closed);
     uv_close((uv_handle_t *)&execution->ready_timer, on_handle_closed);
+    uv_close((uv_handle_t *)&execution->far.probe, on_handle_closed);
 }
 
 /* It could not be started at all. */
@@ -123,10 +126,13 @@ static void give_up(struct execution *execution, const char *reason)
 /* One step nearer to the end, whenever something of it has come to its own. */
 void execution_advance(struct execution *execution)
 {
-    if (execution->attempt || execution->on_failure || execution->ready || execution->artifacts)
+    if (execution->attempt || execution->on_failure || execution->ready || execution->artifacts ||
+        far_busy(execution))
         return;
     uv_timer_stop(&execution->timer);
     uv_timer_stop(&execution->ready_timer);
+    if (!far_settled(execution))
+        return;
     if (!execution->logs_ended) {
         execution->logs_ended = true;
         execution_end_logs(execution);
@@ -197,6 +203,7 @@ static void on_started(void *data, const struct attempt_end *so_far)
 
 static void on_bytes(void *data, int stream, const void *bytes, size_t length)
 {
+    ((struct execution *)data)->far.heard = true;
     execution_log(data, stream, bytes, length);
 }
 
@@ -236,14 +243,50 @@ static bool try_later(struct execution *execution, int error)
     return true;
 }
 
+static int make_launch(struct execution *execution, char **error)
+{
+    const struct task *task = execution->task;
+    const struct launch_place place = {.step = task->step,
+                                       .units = task->units,
+                                       .n_units = task->n_units,
+                                       .number = task->number,
+                                       .attempt = task->attempt,
+                                       .slot = task->slot,
+                                       .marker = execution->marker,
+                                       .unguarded = execution->unguarded};
+    return launch_make(&execution->launch, &execution->executor->launcher, &place, error);
+}
+
+/* There was no shell at its place, so nothing of the command has run: once more, without a guard.
+ */
+static bool go_unguarded(struct execution *execution, const struct attempt_end *end)
+{
+    bool no_shell = end->guarded && !end->begun && end->ended == HAND_ENDED_ITSELF &&
+                    end->code == CLD_EXITED && (end->status == 126 || end->status == 127);
+    if (!no_shell || !execution->launch.may_do_without || execution->stopped)
+        return false;
+    AUTO_FREE char *error = NULL;
+    execution->unguarded = true;
+    launch_free(&execution->launch);
+    if (make_launch(execution, &error) < 0)
+        give_up(execution, error);
+    else
+        begin_attempt(execution);
+    return true;
+}
+
 static void on_done(void *data, const struct attempt_end *end)
 {
     struct execution *execution = data;
     execution->attempt = NULL;
     if (end->refused && end->where == HAND_WHERE_FORK && try_later(execution, end->error))
         return;
+    if (go_unguarded(execution, end))
+        return;
     execution->end = *end;
     execution->attempt_done = true;
+    if (execution->far.alive)
+        side_kill(execution->far.alive);
     if (execution->on_failure)
         side_kill(execution->on_failure);
     if (execution->ready)
@@ -284,8 +327,13 @@ static void spawn(struct execution *execution)
         give_up(execution, why);
         return;
     }
+    struct launch *launch = &execution->launch;
+    const struct attempt_guard guard = {.nonce = launch->nonce,
+                                        .prelude = strbuf_text(&launch->prelude),
+                                        .length = launch->prelude.len,
+                                        .mask = execution->executor->launcher.mask};
     struct attempt_request request = {
-        .argv = &execution->launch.argv,
+        .argv = &launch->argv,
         .stdin_fd = stdin_fd,
         .merge = step->stderr_merge,
         .timeout_ns = rushed && !(step->timeout_ns && step->timeout_ns < RUSHED_NS)
@@ -296,11 +344,16 @@ static void spawn(struct execution *execution)
         .confirm_ns = CONFIRM_NS,
         .on_leak = step->on_leak == ON_LEAK_KEEP ? HAND_LEAK_KEEP : HAND_LEAK_KILL,
         .marker = execution->marker,
+        .guard = launch->guarded ? &guard : NULL,
     };
     if (step->start_timeout_ns) {
         execution->start_due_ns = runclock_now(execution->executor->clock) + step->start_timeout_ns;
         uv_timer_start(&execution->timer, on_start_timeout, step->start_timeout_ns / NS_PER_MS, 0);
     }
+    format_rfc3339(launch->started, sizeof launch->started,
+                   runclock_wall(execution->executor->clock));
+    launch->command.started = launch->started;
+    far_watch(execution);
     execution->attempt = attempt_start(execution->executor->hands, &request, &hooks, execution);
     if (!execution->attempt && !try_later(execution, errno)) {
         AUTO_FREE char *why = xasprintf("could not be started: %s", strerror(errno));
@@ -323,9 +376,22 @@ static bool admitted(struct execution *execution)
     return true;
 }
 
+/* What it may create outside is in the journal before it can be there. */
+static bool declare(struct execution *execution)
+{
+    const struct executor *executor = execution->executor;
+    if (execution->launch.n_intents == 0 ||
+        executor->hooks.intents(executor->data, &execution->launch) == 0)
+        return true;
+    AUTO_FREE char *why =
+        xasprintf("what it would create cannot be written down: %s", strerror(errno));
+    give_up(execution, why);
+    return false;
+}
+
 static void begin_attempt(struct execution *execution)
 {
-    if (!admitted(execution))
+    if (!admitted(execution) || !declare(execution))
         return;
     if (execution_open_logs(execution) == 0) {
         spawn(execution);
@@ -377,17 +443,12 @@ void executor_start(struct executor *executor, struct task *task)
     execution->result = (struct ciplug_result){.size = sizeof execution->result, .exit_code = -1};
     init_timer(execution, &execution->timer);
     init_timer(execution, &execution->ready_timer);
+    init_timer(execution, &execution->far.probe);
     task->execution = execution;
     execution->marker = xasprintf("%s%s.%u.%u", executor->hands->marker, task->step->name,
                                   (unsigned)task->number, (unsigned)task->attempt);
-    struct launch_place place = {.step = task->step,
-                                 .units = task->units,
-                                 .n_units = task->n_units,
-                                 .number = task->number,
-                                 .attempt = task->attempt,
-                                 .slot = task->slot};
     AUTO_FREE char *error = NULL;
-    if (launch_make(&execution->launch, &executor->launcher, &place, &error) < 0) {
+    if (make_launch(execution, &error) < 0) {
         give_up(execution, error);
         return;
     }
@@ -410,6 +471,7 @@ void executor_kill(struct execution *execution)
         side_kill(execution->on_failure);
     if (execution->artifacts)
         side_kill(execution->artifacts);
+    far_kill(execution);
     if (execution->attempt)
         attempt_kill(execution->attempt);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The built-in executor: a task on its slot -> logs, outcome, artifacts. Runs what is beside a
- * command too: slow notices, the ready command of a service, on_failure.
+ * command too: slow notices, the ready command of a service, on_failure, evidence.
  */
 #ifndef CIPLUG_CORE_EXECUTOR_H
 #define CIPLUG_CORE_EXECUTOR_H
@@ -24,6 +24,21 @@
 #define RUSHED_NS (5 * NS_PER_S)
 /* How long on_failure may take; its hand waits a second more. */
 #define ON_FAILURE_NS (60 * NS_PER_S)
+
+/* What execution_far.c keeps of a command whose place is not here. */
+struct far {
+    uv_timer_t probe;
+    bool heard;          /* since the last look */
+    unsigned unanswered; /* probes in a row */
+    char *lost;          /* the place is: why */
+    struct side *alive, *evidence, *stop;
+    bool evidence_tried, stop_tried;
+    struct logfile *file; /* of the evidence */
+    char *path;
+    struct mask_stream mask;
+    struct strbuf line, reasons; /* of the evidence */
+    struct strbuf ending;        /* how it was ended there, where no guard has said so */
+};
 
 /* One attempt of one task, from ACTION_START to schedule_finished(). */
 struct execution {
@@ -57,12 +72,16 @@ struct execution {
     uv_timer_t timer; /* start_timeout, then slow; between two tries to spawn */
     uv_timer_t ready_timer;
     int handles;
+    struct far far;
+    bool unguarded; /* tried with a guard, and there is no shell */
     struct side *on_failure, *ready, *artifacts;
     bool artifacts_done;
     int log_error;
 };
 
 struct executor_hooks {
+    /* Before anything of it starts: write down what it may create. 0, or -1 with errno. */
+    int (*intents)(void *data, const struct launch *launch);
     void (*started)(void *data, struct execution *execution);
     void (*output)(void *data, struct execution *execution, int stream, const void *bytes,
                    size_t length, uint64_t offset);
@@ -102,6 +121,21 @@ void beside_held(struct execution *execution);
 void beside_watch_ready(struct execution *execution);
 /* true: nothing to copy, or it was copied; false: comes back through execution_advance(). */
 bool beside_artifacts(struct execution *execution);
+/* execution_far.c */
+/* Its client runs: look now and then whether the place answers. */
+void far_watch(struct execution *execution);
+/* It has ended: save what explains it, end what may be left there. false: comes back through
+ * execution_advance(). */
+bool far_settled(struct execution *execution);
+bool far_busy(const struct execution *execution);
+void far_kill(struct execution *execution);
+/* Add to outcome and reason. */
+void far_judge(struct execution *execution);
+/* Artifacts from the place to the run's folder. *found 0: its builders fetch nothing. NULL with
+ * *found != 0: errno. */
+struct side *far_fetch(struct execution *execution, const struct strv *patterns,
+                       const struct side_hooks *hooks, int *found);
+void far_free(struct far *far);
 /* execution_logs.c */
 /* 0, or -1 with errno. */
 int execution_open_logs(struct execution *execution);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "launch.h"
-#include "plugin_call.h"
+#include "launch_build.h"
 #include "safeguard.h"
 #include "util.h"
 
@@ -15,7 +14,7 @@ char *launch_path(const struct plan *plan, const char *path)
     return xasprintf("%s/%s", plan->config->dir, path);
 }
 
-static struct expand_vars vars_of(const struct launch *launch)
+struct expand_vars launch_vars(const struct launch *launch)
 {
     const struct ciplug_command *command = &launch->command;
     return (struct expand_vars){
@@ -37,7 +36,7 @@ static struct expand_vars vars_of(const struct launch *launch)
 int launch_expand(const struct launch *launch, struct strbuf *out, const char *text,
                   enum expand_mode mode, const char **error)
 {
-    struct expand_vars vars = vars_of(launch);
+    struct expand_vars vars = launch_vars(launch);
     return expand(out, text, mode, &vars, error);
 }
 
@@ -84,6 +83,10 @@ static void fill_command(struct launch *launch, const struct launch_place *place
         .attempt = place->attempt,
         .label = launch->label,
         .shell = step->shell.n ? (const char *const *)step->shell.v : NULL,
+        .run = launch->launcher->run,
+        .owner = launch->launcher->owner,
+        .config_dir = launch->launcher->plan->config->dir,
+        .run_dir = launch->launcher->run_dir,
     };
     /* A plain number is no item, unless one command stands for several. */
     if (launch->items.n || step->n_axes || place->n_units > 1) {
@@ -119,22 +122,23 @@ static int expand_command(struct launch *launch, const char **error)
         launch->command.script = launch->script;
         return 0;
     }
-    struct expand_vars vars = vars_of(launch);
+    struct expand_vars vars = launch_vars(launch);
     if (expand_words(&launch->words, step->command.text, &vars, error) < 0)
         return -1;
     launch->command.words = (const char *const *)launch->words.v;
     return 0;
 }
 
-static int add_env(struct launch *launch, const struct setting *env, size_t n, const char **error)
+static int add_env(const struct launch *launch, struct strv *env, const struct setting *settings,
+                   size_t n, const char **error)
 {
     for (size_t i = 0; i < n; i++) {
-        const char *value = strchr(env[i].text, '=') + 1;
+        const char *value = strchr(settings[i].text, '=') + 1;
         AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-        strbuf_add(&text, env[i].text, (size_t)(value - env[i].text));
+        strbuf_add(&text, settings[i].text, (size_t)(value - settings[i].text));
         if (launch_expand(launch, &text, value, EXPAND_TEXT, error) < 0)
             return -1;
-        strv_setenv(&launch->argv.env, strbuf_text(&text));
+        strv_setenv(env, strbuf_text(&text));
     }
     return 0;
 }
@@ -145,9 +149,8 @@ static void set_ci(struct strv *env, const char *name, const char *value)
     strv_setenv(env, text);
 }
 
-static void set_fixed_env(struct launch *launch)
+static void set_fixed_env(const struct launch *launch, struct strv *env)
 {
-    struct strv *env = &launch->argv.env;
     set_ci(env, "CI", "true");
     set_ci(env, "CI_COMMAND_NUMBER", launch->number);
     set_ci(env, "CI_WORKER_NUMBER", launch->worker);
@@ -162,11 +165,16 @@ static void set_fixed_env(struct launch *launch)
 static int set_surroundings(struct launch *launch, const struct host *host, const char **error)
 {
     const struct step *step = launch->step;
-    if (add_env(launch, step->env, step->n_env, error) < 0)
+    struct strv *env = &launch->argv.env;
+    /* What is the command's own goes wherever it runs; a host's is for the client tools here. */
+    if (add_env(launch, &launch->own, step->env, step->n_env, error) < 0)
         return -1;
-    if (host && add_env(launch, host->env, host->n_env, error) < 0)
+    set_fixed_env(launch, &launch->own);
+    if (add_env(launch, env, step->env, step->n_env, error) < 0)
         return -1;
-    set_fixed_env(launch);
+    if (host && add_env(launch, env, host->env, host->n_env, error) < 0)
+        return -1;
+    set_fixed_env(launch, env);
     strv_copy(&launch->side.env, &launch->argv.env);
     launch->side.cwd = xstrdup(launch->launcher->plan->config->dir);
     AUTO_STRBUF struct strbuf cwd = STRBUF_INIT;
@@ -187,81 +195,6 @@ char *launch_option(const struct plan *plan, const struct ciplug_option *option,
         return NULL;
     return option->type == CIPLUG_OPTION_PATH ? launch_path(plan, strbuf_text(&text))
                                               : strbuf_detach(&text);
-}
-
-/* For the command that is being built, for plugins: step, host, plugin's section. */
-static const char *option_value(void *data, const struct plugin *plugin,
-                                const struct ciplug_command *command, const char *name)
-{
-    struct launch *launch = data;
-    (void)command;
-    const struct plan *plan = launch->launcher->plan;
-    const struct host *host =
-        launch->command.worker ? plan_slot_host(plan, launch->command.worker) : NULL;
-    const struct ciplug_option *option = option_find(plugin->options, name);
-    const struct expand_vars vars = vars_of(launch);
-    char *value =
-        option
-            ? launch_option(plan, option,
-                            plan_option(plan, launch->step, host, plugin->table.name, name), &vars)
-            : NULL;
-    if (value)
-        strv_take(&launch->borrowed, value);
-    return value;
-}
-
-static int apply(struct launch *launch, const struct use *use, struct ciplug_argv *current,
-                 bool innermost, char **error)
-{
-    struct ciplug_argv out = {ARGV_INIT};
-    bool leaf = use->builder->flags & CIPLUG_BUILDER_LEAF;
-    int built;
-    PLUGIN_CALL(use->plugin->table.name,
-                built = use->builder->build(use->plugin->self, &launch->command,
-                                            leaf || innermost ? NULL : current, &out));
-    if (built < 0 || out.argv.words.n == 0) {
-        *error = xasprintf("%s could not build the command", use->name);
-        argv_free(&out.argv);
-        return -1;
-    }
-    argv_free(&current->argv);
-    *current = out;
-    return 0;
-}
-
-static int apply_all(struct launch *launch, const struct use *uses, size_t n,
-                     struct ciplug_argv *current, char **error)
-{
-    for (size_t i = n; i-- > 0;) {
-        if (apply(launch, &uses[i], current, false, error) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int build(struct launch *launch, const struct host *host, char **error)
-{
-    struct plugins *plugins = launch->launcher->plan->plugins;
-    const struct step *step = launch->step;
-    struct ciplug_argv current = {ARGV_INIT};
-    plugins->option = option_value;
-    plugins->option_data = launch;
-    struct use shell = {.name = "shell"};
-    shell.builder = plugins_builder(plugins, "shell", &shell.plugin);
-    int result = 0;
-    if (step->command.text)
-        result = apply(launch, &shell, &current, true, error);
-    if (result == 0)
-        result = apply_all(launch, step->uses, step->n_uses, &current, error);
-    if (result == 0 && host)
-        result = apply_all(launch, host->uses, host->n_uses, &current, error);
-    plugins->option = NULL;
-    plugins->option_data = NULL;
-    strv_copy(&launch->argv.words, &current.argv.words);
-    for (size_t i = 0; i < current.argv.env.n; i++)
-        strv_setenv(&launch->argv.env, current.argv.env.v[i]);
-    argv_free(&current.argv);
-    return result;
 }
 
 /* NULL, or why that may not be run. */
@@ -293,22 +226,25 @@ int launch_make(struct launch *launch, const struct launcher *launcher,
         *error = xstrdup(why);
         return -1;
     }
-    if (build(launch, host, error) < 0)
+    if (launch_build(launch, host, place, error) < 0)
         return -1;
     why = refuse_secrets(launch, &launch->argv);
     if (why) {
         *error = xstrdup(why);
         return -1;
     }
-    struct strbuf shown = STRBUF_INIT;
-    argv_show(&shown, &launch->argv, &launcher->plan->mask_names, launcher->mask);
-    launch->shown = strbuf_detach(&shown);
     return 0;
 }
 
 void launch_free(struct launch *launch)
 {
     argv_free(&launch->argv);
+    strv_free(&launch->own);
+    strv_free(&launch->env_names);
+    strbuf_free(&launch->prelude);
+    for (size_t i = 0; i < launch->n_intents; i++)
+        launch_intent_clear(&launch->intents[i]);
+    free(launch->intents);
     argv_free(&launch->side);
     free(launch->shown);
     strv_free(&launch->items);
@@ -322,6 +258,7 @@ void launch_free(struct launch *launch)
     free(launch->project);
     free(launch->script);
     free(launch->host);
+    free(launch->place_cwd);
 }
 
 static void add_script(struct argv *argv, const char *script)

@@ -7,6 +7,7 @@
 #define CIPLUG_CORE_LAUNCH_H
 
 #include "argv.h"
+#include "guard.h"
 #include "mask.h"
 #include "plan.h"
 #include <ciplug/plugin.h>
@@ -17,6 +18,8 @@ struct launcher {
     const struct plan *plan;
     const char *run; /* id */
     const struct mask *mask;
+    const char *owner;   /* of what is created outside: BOOT-ID.PID.START */
+    const char *run_dir; /* absolute; NULL: none, nothing will be run */
 };
 
 /* Which command, where, for the how-many-th time. */
@@ -26,24 +29,54 @@ struct launch_place {
     size_t n_units;
     uint32_t number;
     uint32_t attempt;
-    uint32_t slot; /* 0: not placed (dry run of what has no slot yet counts as 1) */
+    uint32_t slot;      /* 0: not placed (dry run of what has no slot yet counts as 1) */
+    const char *marker; /* CIPLUG_JOB=..., for what a guard ends; NULL: none */
+    bool unguarded;     /* there is no shell at the place */
+};
+
+/* What the command may create outside, as its builder said. */
+struct launch_intent {
+    char *kind; /* the plugin's name */
+    char *what;
+    struct strv env; /* NAME=VALUE, of the variables that its removal needs */
 };
 
 struct launch {
     struct ciplug_command command; /* points into this struct: do not copy */
     struct argv argv;              /* what reaches the place */
-    struct argv side;              /* environment and folder for `ready`, `on_failure`: no words */
-    char *shown;                   /* argv for people: quoted, secrets by name */
+    bool guarded;                  /* a guard stands in front of the command there: */
+    char nonce[GUARD_NONCE_SIZE];
+    struct strbuf prelude;         /* and gets this on its input */
+    bool may_do_without;           /* `guard = auto`: a place without a shell is no error */
+    struct launch_intent *intents; /* each different one once */
+    size_t n_intents;
+    struct argv side; /* environment and folder for `ready`, `on_failure`: no words */
+    char *shown;      /* argv for people: quoted, secrets by name, without a guard */
     /* Storage behind `command`. */
     struct strv items; /* of the source, for {items} */
     struct strv names; /* of the units, for events: what --resume knows them by */
-    char *item, *name, *label, *project, *script, *host;
+    char *item, *name, *label, *project, *script, *host, *place_cwd;
     struct strv words;
     struct strv values; /* matrix, of the first unit */
     char number[12], count[12], worker[12], attempt[12];
     const struct step *step;
     const struct launcher *launcher;
-    struct strv borrowed; /* option values handed to plugins */
+    struct strv borrowed;  /* option values handed to plugins */
+    struct strv own;       /* NAME=VALUE of the command itself, wherever it runs */
+    struct strv env_names; /* of these, for plugins */
+    const char *marker;    /* the place's */
+    char started[32];      /* command.started */
+    size_t asked;          /* LAUNCH_CHECK: builders that were asked */
+};
+
+/* What a builder's callback is for. */
+enum launch_beside {
+    LAUNCH_STOP,
+    LAUNCH_ALIVE,
+    LAUNCH_EVIDENCE,
+    LAUNCH_FETCH,
+    LAUNCH_CHECK, /* of one builder after the other: call until 0 */
+    LAUNCH_ENTER
 };
 
 /* 0, or -1 with *error (the caller's): a value is missing, a builder refused, a secret would stand
@@ -63,6 +96,12 @@ int launch_side(const struct launch *launch, const char *script, struct argv *ar
                 const char **error);
 /* The same for `if`, which belongs to no command. */
 void launch_if(const struct launcher *launcher, const struct step *step, struct argv *argv);
+/* The command of a builder's callback, of the innermost builder that has something to say, as it is
+ * run here, through the builders outside of it. `result` for LAUNCH_EVIDENCE, `patterns` (closed by
+ * NULL) for LAUNCH_FETCH. 1: *argv, to be freed; 0: there is nothing to do; -1 after a message. */
+int launch_beside(struct launch *launch, enum launch_beside what,
+                  const struct ciplug_result *result, const char *const *patterns,
+                  struct argv *argv);
 /* The value of a plugin's option, `set` or else its default, for the command or the run that `vars`
  * belong to. The caller's; NULL: unset. */
 char *launch_option(const struct plan *plan, const struct ciplug_option *option,

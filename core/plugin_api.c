@@ -95,6 +95,17 @@ static void api_message(const struct ciplug_api *api, int32_t level, const char 
     msg(as, "plugin %s: %s", plugin_of(api)->table.name, strbuf_text(&line));
 }
 
+static int api_intent(const struct ciplug_api *api, const struct ciplug_command *command,
+                      const char *what, const char *const *names)
+{
+    const struct plugin *plugin = plugin_of(api);
+    const struct plugins *registry = plugin->registry;
+    if (!command || !what || !*what || strchr(what, '\n') || !plugin->table.reap)
+        return -1;
+    /* Outside of build() nothing will be created. */
+    return registry->intent ? registry->intent(registry->option_data, plugin, what, names) : 0;
+}
+
 /* ---- files ---- */
 
 struct ciplug_file {
@@ -159,5 +170,6 @@ void plugin_api_init(struct plugin *plugin)
         .file_create = api_file_create,
         .file_write = api_file_write,
         .file_close = api_file_close,
+        .intent = api_intent,
     };
 }

@@ -43,6 +43,9 @@ struct plugins {
     const char *(*option)(void *data, const struct plugin *plugin,
                           const struct ciplug_command *command, const char *name);
     void *option_data;
+    /* What a builder says that its command may create; likewise. */
+    int (*intent)(void *data, const struct plugin *plugin, const char *what,
+                  const char *const *names);
     /* The same where no command is meant; set by the run and by report. */
     const char *(*run_option)(void *data, const struct plugin *plugin,
                               const struct ciplug_option *option);

@@ -2,11 +2,13 @@
 #include "run.h"
 #include "proctree.h"
 #include "reap.h"
+#include "record.h"
 #include "run_internal.h"
 #include "safeguard.h"
 #include "util.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -38,6 +40,19 @@ void run_cancel(struct run *run, const char *reason)
 }
 
 /* --- what the executor tells --- */
+
+static int on_intents(void *data, const struct launch *launch)
+{
+    struct run *run = data;
+    for (size_t i = 0; i < launch->n_intents; i++) {
+        const struct launch_intent *intent = &launch->intents[i];
+        if (journal_intent(&run->journal, intent->kind, intent->what) < 0) {
+            errno = run->journal.error;
+            return -1;
+        }
+    }
+    return 0;
+}
 
 static void on_started(void *data, struct execution *execution)
 {
@@ -297,7 +312,8 @@ static void start_timers(struct run *run)
 
 static int start_executor(struct run *run)
 {
-    static const struct executor_hooks hooks = {.started = on_started,
+    static const struct executor_hooks hooks = {.intents = on_intents,
+                                                .started = on_started,
                                                 .output = on_output,
                                                 .notice = on_notice,
                                                 .ready = on_ready,
@@ -305,13 +321,19 @@ static int start_executor(struct run *run)
                                                 .disk_failed = on_disk_failed,
                                                 .incomplete = on_incomplete};
     struct process_stat self = {0};
+    AUTO_FREE char *boot = record_boot_id();
     (void)process_stat(getpid(), &self);
     marker_of_run(run->marker, run->dir.run, getpid(), self.start);
+    run->owner = xasprintf("%s.%d.%" PRIu64, boot ? boot : "unknown", (int)getpid(), self.start);
     hands_init(&run->hands, &run->loop, run->keeper);
     run->hands.marker = run->marker;
     run->executor = (struct executor){
         .loop = &run->loop,
-        .launcher = {.plan = run->plan, .run = run->dir.run, .mask = run->mask},
+        .launcher = {.plan = run->plan,
+                     .run = run->dir.run,
+                     .mask = run->mask,
+                     .owner = run->owner,
+                     .run_dir = run->dir.path},
         .hands = &run->hands,
         .clock = &run->clock,
         .logwriter = logwriter_new(&run->loop),
@@ -442,6 +464,7 @@ static void release(struct run *run)
     free(run->resume);
     free(run->keys);
     free(run->reason);
+    free(run->owner);
     run->plan->plugins->run_option = NULL;
     strv_free(&run->option_values);
     runclock_free(&run->clock);

@@ -34,6 +34,7 @@ struct run {
     struct screen *screen;
     struct console *console;
     char marker[MARKER_RUN_MAX];
+    char *owner; /* of what is created outside: BOOT-ID.PID.START */
     struct hands hands;
     struct runclock clock;
     struct executor executor;

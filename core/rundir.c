@@ -204,11 +204,12 @@ static char *attempt_name(unsigned number, unsigned attempt, const char *end)
 }
 
 int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsigned attempt,
-               bool error_stream, char **path)
+               const char *kind, char **path)
 {
     *path = NULL;
+    AUTO_FREE char *suffix = xasprintf(".%s", kind);
     AUTO_FREE char *folder = step_folder(step);
-    AUTO_FREE char *name = attempt_name(number, attempt, error_stream ? ".err" : ".out");
+    AUTO_FREE char *name = attempt_name(number, attempt, suffix);
     AUTO_CLOSE int parent = folder ? open_step(dir, "logs", folder) : -1;
     int fd = parent < 0 ? -1 : openat(parent, name, O_WRONLY | OPEN_NEW, 0600);
     if (fd >= 0)

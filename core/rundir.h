@@ -38,11 +38,11 @@ void rundir_prune(const struct rundir *dir, unsigned keep, const char *except,
 char *rundir_find(const char *state, const char *run);
 /* Whether its runner is still there; also true when that cannot be known. */
 bool rundir_alive(const char *run_path);
-/* Open logs/STEP/N.out (.err; N.A.out for attempt > 1) for writing, exclusive. *path gets the
+/* Open logs/STEP/N.KIND ("out", "err", "evidence"; N.A.out for attempt > 1) for writing, exclusive. *path gets the
  * absolute path, the caller's, or NULL. The descriptor, or -1 with errno. The folder of a step with
  * more than 200 letters is its beginning and a hash. */
 int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsigned attempt,
-               bool error_stream, char **path);
+               const char *kind, char **path);
 /* Keep the standard output of a command of an older run, `bytes` long, as that of this one's
  * command N: by a link, else, when it is `needed`, by a copy. The absolute path, the caller's; NULL
  * with errno where there is no such file of that length. */

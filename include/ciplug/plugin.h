@@ -109,9 +109,10 @@ struct ciplug_command {
     const char *config_dir; /* absolute; where relative paths of the file start */
     const char *run_dir;    /* absolute; NULL: there is none (dry run, check) */
     const char *const *env; /* NAMEs of the variables that the command has to get at its place */
-    int32_t guarded;     /* 1: `inner` is a guard: it brings variables itself, by its input, which
-                            has to reach it (docker exec -i) */
-    int32_t fetches;     /* 1: fetch() will be asked for artifacts when it has ended */
+    const char *cwd; /* where it starts at its place, as a guard does by itself; NULL: anywhere */
+    int32_t guarded; /* 1: `inner` is a guard: it brings variables itself, by its input, which
+                        has to reach it (docker exec -i) */
+    int32_t fetches; /* 1: fetch() will be asked for artifacts when it has ended */
     const char *started; /* RFC 3339, UTC, when its attempt began; NULL while it is built */
 };
 

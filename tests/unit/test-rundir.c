@@ -169,7 +169,8 @@ static void logs_have_their_names(void **state)
                 {12, 3, true, "logs/a-b_C/12.3.err"}};
     for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
         AUTO_FREE char *path = NULL, *expected = xasprintf("%s/%s", dir.path, logs[i].name);
-        int fd = rundir_log(&dir, "a-b_C", logs[i].number, logs[i].attempt, logs[i].err, &path);
+        int fd = rundir_log(&dir, "a-b_C", logs[i].number, logs[i].attempt,
+                            logs[i].err ? "err" : "out", &path);
         assert_true(fd >= 0);
         assert_string_equal(path, expected);
         assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
@@ -178,8 +179,9 @@ static void logs_have_their_names(void **state)
         assert_int_equal(st.st_mode & 07777, 0600);
         close(fd);
         AUTO_FREE char *again = NULL;
-        assert_int_equal(
-            rundir_log(&dir, "a-b_C", logs[i].number, logs[i].attempt, logs[i].err, &again), -1);
+        assert_int_equal(rundir_log(&dir, "a-b_C", logs[i].number, logs[i].attempt,
+                                    logs[i].err ? "err" : "out", &again),
+                         -1);
         assert_int_equal(errno, EEXIST);
         assert_null(again);
     }
@@ -194,7 +196,7 @@ static void logs_stay_below_the_run(void **state)
     AUTO_FREE char *path = NULL;
     create(&dir);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        assert_int_equal(rundir_log(&dir, bad[i], 1, 1, false, &path), -1);
+        assert_int_equal(rundir_log(&dir, bad[i], 1, 1, "out", &path), -1);
         assert_null(rundir_artifacts(&dir, bad[i], 1, 1));
     }
     /* Links where the folders and the file should be. */
@@ -206,8 +208,8 @@ static void logs_stay_below_the_run(void **state)
     assert_int_equal(symlinkat(victim, dir.fd, "artifacts"), 0);
     AUTO_FREE char *target = xasprintf("%s/overwritten", victim);
     assert_int_equal(symlinkat(target, dir.fd, "logs/file/1.out"), 0);
-    assert_int_equal(rundir_log(&dir, "step", 1, 1, false, &path), -1);
-    assert_int_equal(rundir_log(&dir, "file", 1, 1, false, &path), -1);
+    assert_int_equal(rundir_log(&dir, "step", 1, 1, "out", &path), -1);
+    assert_int_equal(rundir_log(&dir, "file", 1, 1, "out", &path), -1);
     assert_null(rundir_artifacts(&dir, "step", 1, 1));
     assert_int_equal(rmdir(victim), 0);
     rundir_close(&dir);
@@ -224,8 +226,8 @@ static void long_steps_have_folders_of_their_own(void **state)
     b[sizeof b - 2] = 'y';
     create(&dir);
     AUTO_FREE char *path_a = NULL, *path_b = NULL;
-    int fd_a = rundir_log(&dir, a, 1, 1, false, &path_a);
-    int fd_b = rundir_log(&dir, b, 1, 1, false, &path_b);
+    int fd_a = rundir_log(&dir, a, 1, 1, "out", &path_a);
+    int fd_b = rundir_log(&dir, b, 1, 1, "out", &path_b);
     assert_true(fd_a >= 0 && fd_b >= 0);
     assert_string_not_equal(path_a, path_b);
     assert_int_equal(access(path_a, F_OK), 0);

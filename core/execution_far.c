@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a command needs whose place is not here: looking whether the place still answers, saving
+ * what explains a failure, ending what no guard has confirmed to be gone, fetching artifacts. All
+ * of it by commands of its builders, beside the run.
+ */
+#include "classify.h"
+#include "event.h"
+#include "executor.h"
+#include "safeguard.h"
+#include "util.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROBE_MS    10000 /* of silence */
+#define PROBE_NS    (10 * NS_PER_S)
+#define PROBES      3 /* that fail in a row: the place is lost */
+#define EVIDENCE_NS (30 * NS_PER_S)
+#define STOP_NS     (30 * NS_PER_S)
+#define REASON_MAX  600
+#define FETCH_NS    (600 * NS_PER_S)
+
+static struct side *start_side(struct execution *execution, const struct argv *argv,
+                               uint64_t limit_ns, const struct side_hooks *hooks)
+{
+    return side_start(execution->executor->hands, argv, limit_ns,
+                      execution->executor->launcher.mask, hooks, execution);
+}
+
+static bool is_far(const struct execution *execution)
+{
+    return execution->launch.command.env != NULL;
+}
+
+bool far_busy(const struct execution *execution)
+{
+    const struct far *far = &execution->far;
+    return far->evidence || far->stop || far->alive || far->file;
+}
+
+void far_kill(struct execution *execution)
+{
+    struct far *far = &execution->far;
+    struct side *all[] = {far->evidence, far->stop, far->alive};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        if (all[i])
+            side_kill(all[i]);
+    }
+}
+
+/* ---- does the place answer? ---- */
+
+static void on_alive_done(void *data, int status, const char *what)
+{
+    struct execution *execution = data;
+    struct far *far = &execution->far;
+    far->alive = NULL;
+    if (!execution->attempt) {
+        execution_advance(execution);
+        return;
+    }
+    far->unanswered = status == 0 ? 0 : far->unanswered + 1;
+    if (far->unanswered < PROBES || execution->stopped)
+        return;
+    far->lost = xasprintf("its place does not answer: %s", what);
+    execution_notice(execution, "%s", far->lost);
+    uv_timer_stop(&far->probe);
+    attempt_kill(execution->attempt);
+}
+
+static void on_probe(uv_timer_t *timer)
+{
+    static const struct side_hooks hooks = {.done = on_alive_done};
+    struct execution *execution = timer->data;
+    struct far *far = &execution->far;
+    AUTO_ARGV struct argv argv = ARGV_INIT;
+    if (!execution->attempt || far->alive)
+        return;
+    if (far->heard) {
+        far->heard = false;
+        far->unanswered = 0;
+        return;
+    }
+    if (SAFEGUARD(places_are_probed) &&
+        launch_beside(&execution->launch, LAUNCH_ALIVE, NULL, NULL, &argv) > 0)
+        far->alive = start_side(execution, &argv, PROBE_NS, &hooks);
+}
+
+void far_watch(struct execution *execution)
+{
+    if (is_far(execution) && !uv_is_active((uv_handle_t *)&execution->far.probe))
+        uv_timer_start(&execution->far.probe, on_probe, PROBE_MS, PROBE_MS);
+}
+
+/* ---- evidence ---- */
+
+/* Lines with "! " in front are for the reason. */
+static void take_reasons(struct far *far, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] != '\n') {
+            if (far->line.len < REASON_MAX)
+                strbuf_addch(&far->line, text[i]);
+            continue;
+        }
+        if (str_starts(strbuf_text(&far->line), "! ") && far->reasons.len < REASON_MAX)
+            strbuf_addf(&far->reasons, "; %s", far->line.buf + 2);
+        strbuf_clear(&far->line);
+    }
+}
+
+static void on_evidence_bytes(void *data, const void *bytes, size_t length)
+{
+    struct execution *execution = data;
+    struct far *far = &execution->far;
+    AUTO_STRBUF struct strbuf clear = STRBUF_INIT;
+    mask_feed(&far->mask, bytes, length, &clear);
+    logfile_write(far->file, strbuf_text(&clear), clear.len);
+    take_reasons(far, strbuf_text(&clear), clear.len);
+}
+
+static void on_evidence_closed(void *data, uint64_t total, int error)
+{
+    struct execution *execution = data;
+    struct far *far = &execution->far;
+    far->file = NULL;
+    if (error)
+        execution_notice(execution, "the evidence is not whole: %s", strerror(error));
+    if (total == 0) {
+        (void)unlink(far->path);
+        free(far->path);
+        far->path = NULL;
+    }
+    execution_advance(execution);
+}
+
+static void on_evidence_done(void *data, int status, const char *what)
+{
+    struct execution *execution = data;
+    struct far *far = &execution->far;
+    AUTO_STRBUF struct strbuf rest = STRBUF_INIT;
+    far->evidence = NULL;
+    if (status != 0)
+        execution_notice(execution, "what explains it could not all be saved: %s", what);
+    mask_end(&far->mask, &rest);
+    strbuf_addch(&rest, '\n');
+    take_reasons(far, rest.buf, rest.len);
+    logfile_write(far->file, rest.buf, rest.len - 1);
+    logfile_close(far->file, on_evidence_closed, execution);
+}
+
+static bool wants_evidence(const struct execution *execution)
+{
+    struct ciplug_result result = {0};
+    AUTO_STRBUF struct strbuf reason = STRBUF_INIT;
+    if (!execution->attempt_done || execution->stopped || execution->executor->rushed)
+        return false;
+    int outcome = classify(execution->task->step, &execution->end, &result, &reason);
+    return outcome != CIPLUG_PASSED && outcome != CIPLUG_SKIPPED && outcome != CIPLUG_CANCELLED;
+}
+
+/* Whether it runs now. */
+static bool begin_evidence(struct execution *execution)
+{
+    static const struct side_hooks hooks = {.bytes = on_evidence_bytes, .done = on_evidence_done};
+    struct executor *executor = execution->executor;
+    const struct task *task = execution->task;
+    struct far *far = &execution->far;
+    AUTO_ARGV struct argv argv = ARGV_INIT;
+    if (!wants_evidence(execution) ||
+        launch_beside(&execution->launch, LAUNCH_EVIDENCE, &execution->result, NULL, &argv) <= 0)
+        return false;
+    int fd = rundir_log(executor->dir, task->step->name, task->number, task->attempt, "evidence",
+                        &far->path);
+    if (fd < 0) {
+        execution_notice(execution, "what explains it cannot be saved: %s", strerror(errno));
+        return false;
+    }
+    far->mask.mask = executor->launcher.mask;
+    far->file = logfile_new(executor->logwriter, fd, NULL, NULL);
+    far->evidence = start_side(execution, &argv, EVIDENCE_NS, &hooks);
+    if (!far->evidence)
+        on_evidence_done(execution, -1, strerror(errno));
+    return true;
+}
+
+/* ---- ending it where it runs ---- */
+
+static void on_stop_done(void *data, int status, const char *what)
+{
+    struct execution *execution = data;
+    struct far *far = &execution->far;
+    far->stop = NULL;
+    if (status == 0) {
+        strbuf_addf(&far->ending, "; no guard confirmed its end: %s", what);
+    } else {
+        execution->result.flags |= CIPLUG_FLAG_UNKILLABLE;
+        strbuf_addf(&far->ending, "; it may still run at its place: %s", what);
+    }
+    execution_notice(execution, "%s", far->ending.buf + 2);
+    execution_advance(execution);
+}
+
+/* Nobody at its place has said that it is gone. */
+static bool wants_stop(const struct execution *execution)
+{
+    const struct attempt_end *end = &execution->end;
+    if (!is_far(execution) || !execution->attempt_done || end->refused || end->confirmed)
+        return false;
+    bool forced = end->ended != HAND_ENDED_ITSELF || end->lost || end->code != CLD_EXITED;
+    return (forced || (end->guarded && end->begun)) && SAFEGUARD(ended_at_its_place);
+}
+
+static bool begin_stop(struct execution *execution)
+{
+    static const struct side_hooks hooks = {.done = on_stop_done};
+    struct far *far = &execution->far;
+    AUTO_ARGV struct argv argv = ARGV_INIT;
+    if (!wants_stop(execution) ||
+        launch_beside(&execution->launch, LAUNCH_STOP, NULL, NULL, &argv) <= 0)
+        return false;
+    far->stop = start_side(execution, &argv, STOP_NS, &hooks);
+    if (!far->stop)
+        on_stop_done(execution, -1, strerror(errno));
+    return true;
+}
+
+/* Evidence first: ending it may change what is to be seen. */
+bool far_settled(struct execution *execution)
+{
+    struct far *far = &execution->far;
+    uv_timer_stop(&far->probe);
+    if (!far->evidence_tried) {
+        far->evidence_tried = true;
+        if (begin_evidence(execution))
+            return false;
+    }
+    if (!far->stop_tried) {
+        far->stop_tried = true;
+        if (begin_stop(execution))
+            return false;
+    }
+    return true;
+}
+
+void far_judge(struct execution *execution)
+{
+    const struct far *far = &execution->far;
+    struct strbuf *reason = &execution->reason;
+    if (far->lost && execution->attempt_done) {
+        execution->result.outcome = CIPLUG_ERROR;
+        execution->result.exit_code = -1;
+        strbuf_clear(reason);
+        strbuf_addstr(reason, far->lost);
+    }
+    strbuf_addstr(reason, strbuf_text(&far->reasons));
+    strbuf_addstr(reason, strbuf_text(&far->ending));
+    if (far->path)
+        strbuf_addf(reason, "; evidence: %s",
+                    far->path + strlen(execution->executor->dir->path) + 1);
+}
+
+void far_free(struct far *far)
+{
+    free(far->lost);
+    free(far->path);
+    strbuf_free(&far->line);
+    strbuf_free(&far->reasons);
+    strbuf_free(&far->ending);
+}
+
+/* ---- artifacts ---- */
+
+/* What comes is written to a file first: a tar that broke off is told apart from a whole one. */
+static void fetch_argv(const struct argv *fetch, const char *folder, struct argv *argv)
+{
+    static const char script[] =
+        "\"$@\" >.fetched && { [ ! -s .fetched ] || tar -xf .fetched --no-same-owner; } && "
+        "rm -f .fetched";
+    static const char *const words[] = {"sh", "-c", script, "ciplug-fetch"};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        strv_push(&argv->words, words[i]);
+    strv_copy(&argv->words, &fetch->words);
+    strv_copy(&argv->env, &fetch->env);
+    argv->cwd = xstrdup(folder);
+}
+
+struct side *far_fetch(struct execution *execution, const struct strv *patterns,
+                       const struct side_hooks *hooks, int *found)
+{
+    const struct task *task = execution->task;
+    AUTO_ARGV struct argv fetch = ARGV_INIT, argv = ARGV_INIT;
+    *found = launch_beside(&execution->launch, LAUNCH_FETCH, NULL, (const char *const *)patterns->v,
+                           &fetch);
+    if (*found <= 0)
+        return NULL;
+    AUTO_FREE char *folder =
+        rundir_artifacts(execution->executor->dir, task->step->name, task->number, task->attempt);
+    if (!folder)
+        return NULL;
+    fetch_argv(&fetch, folder, &argv);
+    return start_side(execution, &argv, FETCH_NS, hooks);
+}
