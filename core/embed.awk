@@ -14,6 +14,7 @@ FNR == 1 {
     gsub(/\\/, "&&")
     gsub(/"/, "\\\"")
     gsub(/\t/, "\\t")
+    gsub(/\?/, "\\?") # two of them may be a trigraph
     printf "\n    \"%s\\n\"", $0
 }
 END { print ";" }
