@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define PROBE_MS    10000 /* of silence */
-#define PROBE_NS    (10 * NS_PER_S)
+#define AGAIN_MS    1000
+#define PROBE_NS    (5 * NS_PER_S)
 #define PROBES      3 /* that fail in a row: the place is lost */
 #define EVIDENCE_NS (30 * NS_PER_S)
 #define STOP_NS     (30 * NS_PER_S)
@@ -54,6 +55,8 @@ void far_kill(struct execution *execution)
 
 /* ---- does the place answer? ---- */
 
+static void on_probe(uv_timer_t *timer);
+
 static void on_alive_done(void *data, int status, const char *what)
 {
     struct execution *execution = data;
@@ -64,6 +67,8 @@ static void on_alive_done(void *data, int status, const char *what)
         return;
     }
     far->unanswered = status == 0 ? 0 : far->unanswered + 1;
+    if (far->unanswered > 0)
+        uv_timer_start(&far->probe, on_probe, AGAIN_MS, PROBE_MS);
     if (far->unanswered < PROBES || execution->stopped)
         return;
     far->lost = xasprintf("its place does not answer: %s", what);

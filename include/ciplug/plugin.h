@@ -277,7 +277,7 @@ struct ciplug_builder {
      * there was none, its client died, the place does not answer. Ends with 0 when nothing is left;
      * its last line says how it was ended ("container x was killed"). */
     int (*stop)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
-    /* Exit 0 within 10 s: the place answers. Asked while nothing is heard of the command; when it
+    /* Exit 0 within 5 s: the place answers. Asked while nothing is heard of the command; when it
      * fails three times in a row, the place counts as lost. */
     int (*alive)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
     /* What to save when the command did not pass, while its place is still there. Its output is
