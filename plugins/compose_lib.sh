@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+#
+# In front of each of the others but compose_exec.sh:
+#
+#     sh -c SCRIPT ciplug-compose NAME=VALUE... -- WORDS
+#
+# The names are the variables set below; of `files` each line is a word for the client (-f, a path,
+# --env-file, ...). What the client gets as a file goes through a pipe, so that no secret in it is
+# written anywhere.
+set -fu
+
+# shellcheck disable=SC2034 # each script uses some of them
+program='' files='' binary='' project='' run='' owner='' images='' directory=/ services='' many=no \
+    isolate=no pool=none size=26 pull=missing build=no wait=healthy profiles='' made='' round=0 \
+    volumes=yes orphans=yes remove_images=no seconds='' \
+    prefix='ciplug-compose: ' say_to=2
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    # The names are the plugin's; what the values hold does not matter.
+    eval "${1%%=*}=\${1#*=}"
+    shift
+done
+[ $# -eq 0 ] || shift
+
+say() {
+    printf '%s%s\n' "$prefix" "$*" >&"$say_to"
+}
+
+die() {
+    say "$*"
+    exit 1
+}
+
+find_client() {
+    [ -z "$client" ] || return 0
+    if docker compose version >/dev/null 2>&1; then
+        client='docker compose'
+    elif command -v docker-compose >/dev/null; then
+        client=docker-compose
+    else
+        die "neither 'docker compose' nor docker-compose is here"
+    fi
+}
+
+compose() {
+    # shellcheck disable=SC2086 # "docker compose" is two words
+    $client "$@"
+}
+
+# The user's files, resolved, in $plain.
+read_files() {
+    find_client
+    cd "$directory" || exit
+    plain=$(
+        IFS='
+'
+        # shellcheck disable=SC2086 # a word a line
+        set -- $files $profile_lines
+        IFS=' '
+        compose "$@" -p "$project" config
+    ) || die "the compose file is not valid"
+}
+
+# rewrite MODE: what compose.awk makes of them.
+rewrite() {
+    printf '%s\n' "$plain" | awk -v mode="$1" -v run="$run" -v owner="$owner" -v images="$images" \
+        -v project="$project" -v isolate="$isolate" -v pool="$pool" -v size="$size" \
+        -v try="$round" -v used="${used-}" -v own="${own-}" -v services="$services" \
+        -v profiles="$profiles" "$program"
+}
+
+# Which of the images are not here: "build" or "pull", service, image, and where it would be built.
+missing_images() {
+    rewrite images | while read -r service how image where; do
+        docker image inspect "$image" >/dev/null 2>&1 || echo "$how $service $image $where"
+    done
+}
+
+# Subnets: those of this project, which must stay as they are, and all others of the engine.
+read_subnets() {
+    used='' own=''
+    [ "$pool" != none ] || return 0
+    # One that goes away between the two calls is named as an error: it is of no interest.
+    # shellcheck disable=SC2046 # ids
+    found=$(docker network inspect --format '{{index .Labels "com.docker.compose.project"}}/{{index .Labels "com.docker.compose.network"}}={{range .IPAM.Config}}{{.Subnet}} {{end}}' \
+        $(docker network ls -q --no-trunc --filter driver=bridge) 2>/dev/null)
+    while IFS='=' read -r name subnets; do
+        case $name in
+        "$project"/?*) own="$own ${name#*/}=${subnets%% *}" ;;
+        esac
+        used="$used $subnets"
+    done <<EOF
+$found
+EOF
+}
+
+# with_file WORDS: the client with the file that rewrite() made, as its input.
+with_file() {
+    # shellcheck disable=SC2086 # names of profiles
+    printf '%s\n' "$made" |
+        compose -f - --project-directory "$directory" $profile_lines -p "$project" "$@"
+}
+
+# One at a time on this machine, where there is flock: the others then find what the first one did.
+alone() {
+    if command -v flock >/dev/null && [ -d "$directory" ]; then
+        exec 9<"$directory" && flock 9
+    fi
+}
+
+together() {
+    exec 9<&-
+}
+
+profile_lines=
+for profile in $profiles; do
+    profile_lines="$profile_lines
+--profile
+$profile"
+done
+client=$binary

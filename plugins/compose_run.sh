@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2154
+#
+# compose.run: the input belongs to the command, so the file comes by another descriptor.
+read_files </dev/null
+read_subnets </dev/null
+made=$(rewrite write) || exit
+{
+    # shellcheck disable=SC2086 # names of profiles
+    printf '%s\n' "$made" | compose -f /dev/fd/3 --project-directory "$directory" $profile_lines \
+        -p "$project" run "$@" 3<&0 0<&4
+} 4<&0
