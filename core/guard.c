@@ -35,6 +35,24 @@ static bool is_plain(char c)
     return c >= ' ' && c <= '~' && c != '\\';
 }
 
+/* Whether a shell, of those that may be the guard's, cannot have the variable, gives it a meaning
+ * of its own (an assignment fails, or another value reaches the command), or the guard itself has
+ * it. */
+static bool is_odd(const char *name, size_t length)
+{
+    static const char *const special[] = {
+        "COMP_WORDBREAKS", "DIRSTACK", "EUID",   "FUNCNAME", "FUNCNEST",
+        "GROUPS",          "HISTCMD",  "LINENO", "OPTIND",   "PIPESTATUS",
+        "POSIXLY_CORRECT", "PPID",     "RANDOM", "SECONDS",  "SHELLOPTS",
+        "SHLVL",           "SRANDOM",  "UID",    "_"};
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+        if (strlen(special[i]) == length && memcmp(special[i], name, length) == 0)
+            return true;
+    return length == 0 || strspn(name, letters) < length || (*name >= '0' && *name <= '9') ||
+           str_starts(name, "BASH") || str_starts(name, "EPOCH") || str_starts(name, "g_");
+}
+
 /* A line of `letter` and value; of the capital letter where the value is escaped for %b. */
 static void add_line(struct strbuf *out, char letter, const char *value)
 {
@@ -52,12 +70,19 @@ static void add_line(struct strbuf *out, char letter, const char *value)
     strbuf_addch(out, '\n');
 }
 
+static void add_variables(struct strbuf *out, const struct strv *env, bool odd)
+{
+    for (size_t i = 0; i < env->n; i++)
+        if (is_odd(env->v[i], strcspn(env->v[i], "=")) == odd)
+            add_line(out, odd ? 'e' : 'v', env->v[i]);
+}
+
 void guard_prelude(struct strbuf *out, const struct argv *argv,
                    const struct guard_settings *settings)
 {
     strbuf_addf(out, "1 %s %u %d\n", settings->nonce, settings->lease_s, settings->merge);
-    for (size_t i = 0; i < argv->env.n; i++)
-        add_line(out, 'v', argv->env.v[i]);
+    add_variables(out, &argv->env, false);
+    add_variables(out, &argv->env, true);
     for (size_t i = 0; i < argv->words.n; i++)
         add_line(out, 'w', argv->words.v[i]);
     if (argv->cwd)
