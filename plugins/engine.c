@@ -244,6 +244,10 @@ int engine_evidence(const struct ciplug_api *api, const struct engine_place *pla
     char code[16] = "-";
     if (result->outcome == CIPLUG_FAILED)
         snprintf(code, sizeof code, "%d", (int)result->exit_code);
+    else if (result->outcome == CIPLUG_SIGNALED)
+        snprintf(code, sizeof code, "%d", 128 + (int)result->signal);
+    else if (result->outcome == CIPLUG_TIMEOUT)
+        snprintf(code, sizeof code, "any");
     struct engine_line line = script(api, out, "evidence", place->client);
     add_place(&line, place);
     engine_word(&line, place->own                           ? "run"

@@ -65,7 +65,8 @@ struct engine_place {
     const char *service;   /* NULL: all of the project */
     const char *index;     /* of a service's container; NULL: all of them */
     const char *user;      /* NULL: the image's */
-    const char *folder;    /* where artifacts' relative names start; NULL: the image's */
+    const char *folder;    /* where artifacts' relative names start; if relative itself, from the
+                              image's folder; NULL: that */
     bool own;              /* the container was made for the command: not there yet is no harm */
     bool remove;           /* and goes when its artifacts are here */
 };

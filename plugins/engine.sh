@@ -21,7 +21,8 @@ bounded() {
     shift
     timeout -s KILL "$seconds" "$client" "$@" </dev/null
 }
-d() { bounded 10 "$@"; }
+patience=10
+d() { bounded "$patience" "$@"; }
 
 fail() {
     printf '%s\n' "$*"
@@ -38,7 +39,7 @@ answers() {
     said=$(d version -f '{{.Server.Version}}' 2>&1)
     case $? in
     0) return 0 ;;
-    137) why='it said nothing for 10 s' ;;
+    137) why="it said nothing for $patience s" ;;
     127) why="there is no program '$client'" ;;
     *) why=$(last_line) ;;
     esac
@@ -96,9 +97,9 @@ kill_container() {
 # All rights where they are given: without, root cannot look into processes of others.
 kill_inside() {
     d unpause "$1" >/dev/null 2>&1
-    said=$(bounded 20 exec --privileged --user 0 "$1" sh -c "$3" ciplug-kill "$CIPLUG_STOP_JOB" 2>&1) && return
+    said=$(bounded 9 exec --privileged --user 0 "$1" sh -c "$3" ciplug-kill "$CIPLUG_STOP_JOB" 2>&1) && return
     [ $? != 137 ] || return 1
-    said=$(bounded 20 exec ${2:+--user "$2"} "$1" sh -c "$3" ciplug-kill "$CIPLUG_STOP_JOB" 2>&1)
+    said=$(bounded 9 exec ${2:+--user "$2"} "$1" sh -c "$3" ciplug-kill "$CIPLUG_STOP_JOB" 2>&1)
 }
 
 stop() {
@@ -138,6 +139,7 @@ remove() {
 # ---- alive: PLACE ABSENT (yes: one that is not there may still be on its way, as of docker run)
 
 alive() {
+    patience=4
     find_ids "$1" || fail "the engine does not answer: $why"
     [ -n "$ids" ] || [ "$2" = yes ] || fail "$(name_of "$1") is not there"
     for id in $ids; do
@@ -150,7 +152,7 @@ alive() {
 
 # ---- evidence: PLACE ROLE STARTED CODE. What happened in the containers since then. ROLE is run (the
 # container is the command's own, its logs are the command's output, and that it ended with CODE
-# is known), exec (it has to outlive the command) or project (all services).
+# is known; any: it was ended by us), exec (it has to outlive the command) or project (all services).
 
 # TIME of RFC 3339: $seconds since 1970 and $fraction of nine digits.
 epoch() {
@@ -219,6 +221,7 @@ gone() {
     done <<LIST
 $2
 LIST
+    [ "$role $known" != 'run any' ] || code=
     if [ -n "$oom" ] || [ "${code:-$known}" != "$known" ]; then
         echo "! $what exited with ${code:-an unknown code}$oom"
     elif [ "$role" != run ]; then
@@ -238,7 +241,7 @@ look_at() {
     case $status in
     exited | dead | restarting | removing)
         if [ -z "$oom" ]; then
-            [ "$role" = run ] && [ "$code" = "$known" ] && return
+            case "$role $known" in "run $code" | 'run any') return ;; esac
             [ "$role" = project ] && [ "$code" = 0 ] && return
         fi
         in_window "$finished" && echo "! $what exited with $code$oom"
@@ -257,6 +260,7 @@ look_at() {
 }
 
 evidence() {
+    patience=5
     place=$1 role=$2 started=$3 known=$4
     [ "$known" = - ] && later=later || later=now
     if ! window "$started" "$later"; then
@@ -305,8 +309,6 @@ literal_of() {
 copy_out() {
     id=$1 folder=$2 pick=$3
     shift 3
-    [ -n "$folder" ] || folder=$(d container inspect -f '{{.Config.WorkingDir}}' "$id" 2>/dev/null)
-    folder=${folder:-/}
     copy=$(mktemp -d "${TMPDIR:-/tmp}/ciplug-fetch.XXXXXX") || return 1
     trap 'rm -rf "$copy"' EXIT
     mkdir -p "$copy$folder" || return 1
@@ -332,9 +334,13 @@ fetch() {
     find_ids "$place" || { echo "the engine does not answer: $why" >&2 && return 1; }
     id=${ids%%"$newline"*}
     [ -n "$id" ] || return 0
+    case $folder in
+    /*) ;;
+    *) folder=$(d container inspect -f '{{.Config.WorkingDir}}' "$id" 2>/dev/null)/$folder ;;
+    esac
     code=126
     if running "$id"; then
-        bounded 300 exec ${user:+--user "$user"} ${folder:+--workdir "$folder"} "$id" sh -c "$pick" ciplug-pick / "$@"
+        bounded 300 exec ${user:+--user "$user"} --workdir "$folder" "$id" sh -c "$pick" ciplug-pick / "$@"
         code=$?
     fi
     if [ "$code" = 126 ] || [ "$code" = 127 ]; then

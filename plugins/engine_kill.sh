@@ -53,7 +53,7 @@ kill_all() {
 exec 2>/dev/null
 look $$
 own=$session
-for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+for round in 1 2 3 4 5 6 7; do
     if ! kill_all; then
         [ "$count" = 0 ] && echo 'nothing of it was left' || echo "$count of its processes were killed"
         exit 0
