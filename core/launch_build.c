@@ -287,22 +287,24 @@ static int move_cwd(struct launch *launch, char **error)
     return 0;
 }
 
-/* Once without a guard, as people would type it, and as it is run. */
+/* Once as people would type it, and once as it is run. */
 static int build_both(struct chain *chain, const struct launch_place *place, char **error)
 {
     struct launch *launch = chain->launch;
-    struct ciplug_argv plain = {ARGV_INIT}, guarded = {ARGV_INIT};
-    int result = apply_all(chain, &plain, false, error);
+    struct ciplug_argv shown = {ARGV_INIT}, real = {ARGV_INIT};
+    launch->command.shown = 1;
+    int result = apply_all(chain, &shown, false, error);
+    launch->command.shown = 0;
     if (result == 0)
-        show(launch, &plain);
-    if (result == 0 && launch->launcher->run_dir && wants_guard(chain, place)) {
-        result = apply_all(chain, &guarded, true, error);
-        take_client(launch, &guarded);
+        show(launch, &shown);
+    if (result == 0 && chain->n > 0 && launch->launcher->run_dir) {
+        result = apply_all(chain, &real, wants_guard(chain, place), error);
+        take_client(launch, &real);
     } else {
-        take_client(launch, &plain);
+        take_client(launch, &shown);
     }
-    argv_free(&plain.argv);
-    argv_free(&guarded.argv);
+    argv_free(&shown.argv);
+    argv_free(&real.argv);
     return result;
 }
 

@@ -113,6 +113,8 @@ struct ciplug_command {
     int32_t guarded; /* 1: `inner` is a guard: it brings variables itself, by its input, which
                         has to reach it (docker exec -i) */
     int32_t fetches; /* 1: fetch() will be asked for artifacts when it has ended */
+    int32_t shown; /* 1: for people to read and paste, it is not run: where what is run is a script,
+                      the plain command that does the same for them */
     const char *started; /* RFC 3339, UTC, when its attempt began; NULL while it is built */
 };
 
