@@ -24,6 +24,7 @@ import procs
 from harness import LIB, PATIENCE, Case, wait_for
 
 BUSYBOX = "ci-busybox:1"
+NAMES = "172.17.0.1"  # of the engine's first bridge; where names are asked for
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 
@@ -60,7 +61,7 @@ class Engine:
 
     def __init__(self, *options, **config):
         """Words for dockerd; keys for its daemon.json."""
-        self.options, self.config = options, config
+        self.options, self.config = options, dict({"dns": [NAMES]}, **config)
         self.folder = self.holder = None
         self.pid = 0
 
@@ -73,7 +74,7 @@ class Engine:
             (self.folder / name).mkdir()
         (self.folder / "daemon.json").write_text(json.dumps(self.config))
         # pylint: disable=consider-using-with
-        self.holder = subprocess.Popen(["unshare", "-n", "-m", sys.executable, "-BS", LIB / "holder.py", self.folder, *self.options],
+        self.holder = subprocess.Popen(["unshare", "-n", "-m", sys.executable, "-BS", LIB / "holder.py", self.folder, NAMES, *self.options],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:
             self.ready()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Notes in PostgreSQL, with a cache of redis in front."""
+import os
+
+import psycopg2
+import redis
+
+
+def database():
+    return psycopg2.connect(host=os.environ.get("DB_HOST", "db"), user="postgres", dbname="postgres", connect_timeout=3)
+
+
+def cache():
+    return redis.Redis(host=os.environ.get("CACHE_HOST", "cache"), socket_timeout=3)
+
+
+def query(text, *values):
+    connection = database()
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(text, values)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def add(text, tags=()):
+    number = query("INSERT INTO notes (body) VALUES (%s) RETURNING id", text)[0][0]
+    for tag in tags:
+        query("INSERT INTO tags (note, name) VALUES (%s, %s)", number, tag)
+    return number
+
+
+def get(number):
+    """The note's text, or None."""
+    key = f"note:{number}"
+    found = cache().get(key)
+    if found is None:
+        rows = query("SELECT body FROM notes WHERE id = %s", number)
+        if not rows:
+            return None
+        found = rows[0][0].encode()
+        cache().set(key, found)
+    return found.decode()
+
+
+def remove(number):
+    query("DELETE FROM notes WHERE id = %s", number)
+    cache().delete(f"note:{number}")
+
+
+def tagged(name):
+    return [row[0] for row in query("SELECT note FROM tags WHERE name = %s ORDER BY note", name)]
+
+
+def search(word):
+    return [row[0] for row in query("SELECT id FROM notes WHERE to_tsvector('simple', body) @@ plainto_tsquery('simple', %s) "
+                                    "ORDER BY id", word)]
