@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "attempt.h"
+#include "attempt_internal.h"
 #include "safeguard.h"
 #include "util.h"
 
@@ -13,41 +13,16 @@
 
 #define ORDER_AGAIN_MS 20
 
-enum state { STARTING, RUNNING, ENDED, DRAINING, DONE };
-
-struct stream {
-    uv_pipe_t pipe;
-    struct attempt *attempt;
-    int number;
-    bool open;
-    bool held;
-};
-
-struct attempt {
-    enum state state;
-    uint64_t id;
-    struct pooled *pooled;
-    struct attempt_hooks hooks;
-    void *data;
-    struct stream streams[2];
-    uv_timer_t drain; /* before that: an order that could not be sent */
-    enum hand_order unsent;
-    int unsent_signo;
-    int handles; /* that are not closed yet */
-    bool looked; /* the drain is over; one more look at what the pipes hold */
-    bool keep;   /* what it leaves behind stays in its hand */
-    bool holds;  /* the hand waits for attempt_go() */
-    struct attempt_end end;
-};
-
 static char read_buffer[65536]; /* one loop thread, and bytes are handed on at once */
 
-static void on_closed(uv_handle_t *handle)
+void attempt_closed(uv_handle_t *handle)
 {
     struct attempt *attempt = handle->data;
     if (--attempt->handles > 0)
         return;
     attempt->hooks.done(attempt->data, &attempt->end);
+    if (attempt->end.guarded)
+        guarded_free(attempt);
     free(attempt);
 }
 
@@ -56,7 +31,7 @@ static void close_stream(struct stream *stream)
     if (!stream->open)
         return;
     stream->open = false;
-    uv_close((uv_handle_t *)&stream->pipe, on_closed);
+    uv_close((uv_handle_t *)&stream->pipe, attempt_closed);
 }
 
 /* The hand has ended and both pipes are at their end, or will never be. */
@@ -65,9 +40,11 @@ static void finish(struct attempt *attempt)
     if (attempt->state == DONE)
         return;
     attempt->state = DONE;
+    if (attempt->end.guarded)
+        guarded_finish(attempt);
     close_stream(&attempt->streams[0]);
     close_stream(&attempt->streams[1]);
-    uv_close((uv_handle_t *)&attempt->drain, on_closed);
+    uv_close((uv_handle_t *)&attempt->drain, attempt_closed);
 }
 
 static void finish_if_drained(struct attempt *attempt)
@@ -94,6 +71,7 @@ static void drain(struct attempt *attempt)
     if (attempt->state == DONE)
         return;
     attempt->state = DRAINING;
+    attempt->judges = false;
     if (!SAFEGUARD(drain)) {
         finish(attempt);
         return;
@@ -113,12 +91,16 @@ static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
     struct attempt *attempt = handle->data;
     struct stream *stream = (struct stream *)handle;
-    if (n > 0) {
+    if (n > 0 && attempt->end.guarded) {
+        guarded_bytes(stream, buf->base, (size_t)n);
+    } else if (n > 0) {
         attempt->hooks.bytes(attempt->data, stream->number, buf->base, (size_t)n);
     } else if (n < 0) {
         if (n != UV_EOF)
             attempt->end.unread = (int)-n;
         close_stream(stream);
+        if (attempt->end.guarded)
+            guarded_stream_ended(attempt);
         finish_if_drained(attempt);
     }
 }
@@ -165,8 +147,25 @@ static void on_exited(struct attempt *attempt, const struct hand_event *event)
     end->status = event->status;
     end->ended = event->ended;
     bool failed = event->code != CLD_EXITED || event->status != 0;
-    if (failed && event->ended == HAND_ENDED_ITSELF && attempt->holds)
+    if (event->ended != HAND_ENDED_ITSELF || !attempt->holds)
+        return;
+    if (end->guarded)
+        guarded_held(attempt);
+    else if (failed)
         attempt->hooks.held(attempt->data, end);
+}
+
+static void on_started(struct attempt *attempt, const struct hand_event *event)
+{
+    attempt->state = RUNNING;
+    attempt->end.pid = event->pid;
+    if (attempt->end.guarded) {
+        guarded_launched(attempt);
+        return;
+    }
+    attempt->end.started = true;
+    attempt->end.started_ns = event->at_ns;
+    attempt->hooks.started(attempt->data, &attempt->end);
 }
 
 static void on_hand(void *data, const struct hand_event *event)
@@ -183,16 +182,14 @@ static void on_hand(void *data, const struct hand_event *event)
         return;
     switch (event->kind) {
     case HAND_STARTED:
-        attempt->state = RUNNING;
-        attempt->end.started = true;
-        attempt->end.pid = event->pid;
-        attempt->end.started_ns = event->at_ns;
-        attempt->hooks.started(attempt->data, &attempt->end);
+        on_started(attempt, event);
         break;
     case HAND_REFUSED:
         on_refused(attempt, event);
         break;
     case HAND_DEADLINE:
+        if (attempt->end.guarded && guarded_had_ended(attempt, event->at_ns))
+            break;
         attempt->end.ended = HAND_ENDED_TIMEOUT;
         if (attempt->holds)
             attempt->hooks.held(attempt->data, &attempt->end);
@@ -204,6 +201,16 @@ static void on_hand(void *data, const struct hand_event *event)
         on_done(attempt, event);
         break;
     }
+}
+
+void attempt_reading(struct stream *stream)
+{
+    if (!stream->open)
+        return;
+    if (stream->held || stream->waiting)
+        uv_read_stop((uv_stream_t *)&stream->pipe);
+    else
+        (void)!uv_read_start((uv_stream_t *)&stream->pipe, give_buffer, on_read);
 }
 
 static void open_stream(struct attempt *attempt, uv_loop_t *loop, int index, int fd)
@@ -233,26 +240,49 @@ static int make_pipe(int fds[2])
     return pipe2(fds, SAFEGUARD(blocking_pipes) ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK);
 }
 
+/* For 0 of the command; -1 with errno. */
+static int open_input(const struct attempt_request *request)
+{
+    if (request->guard)
+        return guarded_prelude(request->guard);
+    if (request->stdin_fd >= 0)
+        return request->stdin_fd;
+    return SAFEGUARD(empty_stdin) ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+                                  : fcntl(0, F_DUPFD_CLOEXEC, 3);
+}
+
+/* A guarded command's standard error comes to the standard output at its place, and the client has
+ * one of its own. */
+static bool is_one_pipe(const struct attempt_request *request)
+{
+    return request->merge && !request->guard;
+}
+
+static void close_ends(const struct attempt_request *request, int fds[3])
+{
+    if (fds[0] != request->stdin_fd)
+        auto_close(&fds[0]);
+    if (fds[2] != fds[1])
+        auto_close(&fds[2]);
+    auto_close(&fds[1]);
+}
+
 static int make_pipes(const struct attempt_request *request, int read_ends[2], int fds[3])
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1};
-    fds[0] = request->stdin_fd;
-    if (fds[0] < 0)
-        fds[0] = SAFEGUARD(empty_stdin) ? open("/dev/null", O_RDONLY | O_CLOEXEC)
-                                        : fcntl(0, F_DUPFD_CLOEXEC, 3);
-    if (fds[0] < 0 || make_pipe(out) < 0 || (!request->merge && make_pipe(err) < 0)) {
-        int saved = errno;
-        int all[] = {request->stdin_fd < 0 ? fds[0] : -1, out[0], out[1]};
-        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-            auto_close(&all[i]);
-        errno = saved;
-        return -1;
-    }
+    fds[0] = open_input(request);
+    int rc = fds[0] < 0 || make_pipe(out) < 0 || (!is_one_pipe(request) && make_pipe(err) < 0);
+    int saved = errno;
     read_ends[0] = out[0];
     read_ends[1] = err[0];
     fds[1] = out[1];
-    fds[2] = request->merge ? out[1] : err[1];
-    return 0;
+    fds[2] = is_one_pipe(request) ? out[1] : err[1];
+    if (rc == 0)
+        return 0;
+    close_ends(request, fds);
+    auto_close(&read_ends[0]);
+    errno = saved;
+    return -1;
 }
 
 static int ask_hand(struct attempt *attempt, struct hands *hands,
@@ -272,8 +302,9 @@ static int ask_hand(struct attempt *attempt, struct hands *hands,
         .id = attempt->id,
         .argv = request->argv,
         .fds = {fds[0], fds[1], fds[2]},
+        .guarded = request->guard != NULL,
         .timeout_ns = SAFEGUARD(hands_keep_deadlines) ? request->timeout_ns : 0,
-        .hold_ns = request->hold_ns,
+        .hold_ns = attempt->holds ? request->hold_ns : 0,
         .grace_ns = request->grace_ns,
         .confirm_ns = request->confirm_ns,
         .soft_signal = SIGTERM,
@@ -301,11 +332,7 @@ struct attempt *attempt_start(struct hands *hands, const struct attempt_request 
     attempt->holds = request->hold_ns > 0 && hooks->held;
     int result = ask_hand(attempt, hands, request, fds);
     int saved = errno;
-    if (request->stdin_fd < 0)
-        close(fds[0]);
-    close(fds[1]);
-    if (!request->merge)
-        close(fds[2]);
+    close_ends(request, fds);
     if (result < 0) {
         auto_close(&read_ends[0]);
         auto_close(&read_ends[1]);
@@ -313,8 +340,10 @@ struct attempt *attempt_start(struct hands *hands, const struct attempt_request 
         errno = saved;
         return NULL;
     }
+    if (request->guard)
+        guarded_open(attempt, hands->loop, request);
     open_stream(attempt, hands->loop, 0, read_ends[0]);
-    if (!request->merge)
+    if (!is_one_pipe(request))
         open_stream(attempt, hands->loop, 1, read_ends[1]);
     attempt->handles++;
     uv_timer_init(hands->loop, &attempt->drain);
@@ -322,42 +351,52 @@ struct attempt *attempt_start(struct hands *hands, const struct attempt_request 
     return attempt;
 }
 
-static void order(struct attempt *attempt, enum hand_order what, int signo);
-
 static void on_order_again(uv_timer_t *timer)
 {
     struct attempt *attempt = timer->data;
-    order(attempt, attempt->unsent, attempt->unsent_signo);
+    attempt_order(attempt, attempt->unsent, attempt->unsent_signo);
 }
 
-static void order(struct attempt *attempt, enum hand_order what, int signo)
+void attempt_order(struct attempt *attempt, enum hand_order what, int signo)
 {
     if (!attempt->pooled)
         return;
-    int result = hand_order(&attempt->pooled->hand, attempt->id, what, signo);
+    int result = what == HAND_BEGIN
+                     ? hand_begin(&attempt->pooled->hand, attempt->id, attempt->begun_ns)
+                     : hand_order(&attempt->pooled->hand, attempt->id, what, signo);
     /* A hand that has died says so by end of file; anything else passes. */
     if (result == 0 || errno == EPIPE || !SAFEGUARD(orders_arrive))
         return;
-    if (!uv_is_active((uv_handle_t *)&attempt->drain) || attempt->unsent != HAND_KILL) {
+    bool waits = uv_is_active((uv_handle_t *)&attempt->drain);
+    /* What ends the command needs no time limit. */
+    if (!waits || (attempt->unsent != HAND_KILL && what != HAND_BEGIN)) {
         attempt->unsent = what;
         attempt->unsent_signo = signo;
     }
     uv_timer_start(&attempt->drain, on_order_again, ORDER_AGAIN_MS, 0);
 }
 
+/* A guarded command that has said how it ended is only a client that hangs. */
+static bool had_ended(struct attempt *attempt)
+{
+    return attempt->end.guarded && guarded_had_ended(attempt, clock_mono_ns());
+}
+
 void attempt_stop(struct attempt *attempt, int signo)
 {
-    order(attempt, HAND_STOP, signo);
+    if (!had_ended(attempt))
+        attempt_order(attempt, HAND_STOP, signo);
 }
 
 void attempt_kill(struct attempt *attempt)
 {
-    order(attempt, HAND_KILL, 0);
+    if (!had_ended(attempt))
+        attempt_order(attempt, HAND_KILL, 0);
 }
 
 void attempt_go(struct attempt *attempt)
 {
-    order(attempt, HAND_GO, 0);
+    attempt_order(attempt, HAND_GO, 0);
 }
 
 void attempt_hold_reading(struct attempt *attempt, int stream, bool hold)
@@ -366,8 +405,5 @@ void attempt_hold_reading(struct attempt *attempt, int stream, bool hold)
     if (!s->open || s->held == hold)
         return;
     s->held = hold;
-    if (hold)
-        uv_read_stop((uv_stream_t *)&s->pipe);
-    else
-        (void)!uv_read_start((uv_stream_t *)&s->pipe, give_buffer, on_read);
+    attempt_reading(s);
 }

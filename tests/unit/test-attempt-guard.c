@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An attempt of a guarded command: shell scripts stand in for client and guard, and write the
+ * marks, or what they may write instead.
+ */
+#include "attempt.h"
+#include "keeper-fixture.h"
+#include "strbuf.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PRELUDE                                                                                    \
+    "begin() { printf '\\036ciplug-begin n0nce\\n' | tee /dev/fd/2; }\n"                           \
+    "end() { printf '\\036ciplug-end n0nce exit %d left %d\\n' $1 $2 | tee /dev/fd/2; }\n"
+
+/* One for all: it has to be forked before libuv does anything. */
+static struct keeper keeper;
+
+struct place {
+    uv_loop_t loop;
+    struct hands hands;
+    char marker[64];
+    struct attempt_request request;
+    struct attempt_guard guard;
+    /* Of the attempt. */
+    struct attempt *attempt;
+    struct strbuf bytes[2];
+    unsigned started, held, done;
+    bool early; /* bytes came before `started` */
+    struct attempt_end end;
+    void (*when_started)(struct place *place);
+    void (*when_bytes)(struct place *place);
+    void (*when_held)(struct place *place);
+    uv_timer_t timer;
+    void (*when_timer)(struct place *place);
+};
+
+static struct place place;
+
+static void on_started(void *data, const struct attempt_end *so_far)
+{
+    struct place *p = data;
+    p->started++;
+    p->end = *so_far;
+    if (p->when_started)
+        p->when_started(p);
+}
+
+static void on_bytes(void *data, int stream, const void *bytes, size_t length)
+{
+    struct place *p = data;
+    p->early |= p->started == 0;
+    assert_true(length > 0);
+    strbuf_add(&p->bytes[stream - 1], bytes, length);
+    if (p->when_bytes)
+        p->when_bytes(p);
+}
+
+static void on_held(void *data, const struct attempt_end *so_far)
+{
+    struct place *p = data;
+    p->held++;
+    p->end = *so_far;
+    if (p->when_held)
+        p->when_held(p);
+}
+
+static void on_done(void *data, const struct attempt_end *end)
+{
+    struct place *p = data;
+    p->done++;
+    p->end = *end;
+    p->attempt = NULL;
+    uv_stop(&p->loop);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct place *p = timer->data;
+    if (p->attempt && p->when_timer)
+        p->when_timer(p);
+}
+
+static void on_too_late(uv_timer_t *timer)
+{
+    (void)timer;
+    fail_msg("no end within 30 s");
+}
+
+static int setup(void **state)
+{
+    static unsigned serial;
+    place = (struct place){0};
+    snprintf(place.marker, sizeof place.marker, "CIPLUG_JOB=attempt-%d-%u", (int)getpid(),
+             serial++);
+    if (uv_loop_init(&place.loop) < 0)
+        return -1;
+    hands_init(&place.hands, &place.loop, &keeper);
+    uv_timer_init(&place.loop, &place.timer);
+    place.timer.data = &place;
+    place.guard = (struct attempt_guard){.nonce = "n0nce", .prelude = "go\n", .length = 3};
+    place.request = (struct attempt_request){
+        .stdin_fd = -1,
+        .grace_ns = 10 * NS_PER_S,
+        .marker = place.marker,
+        .guard = &place.guard,
+    };
+    *state = &place;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct place *p = *state;
+    hands_close(&p->hands);
+    uv_close((uv_handle_t *)&p->timer, NULL);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    hands_free(&p->hands);
+    strbuf_free(&p->bytes[0]);
+    strbuf_free(&p->bytes[1]);
+    return uv_loop_close(&p->loop) < 0 || survivors_after(p->marker, 4000) > 0 ? -1 : 0;
+}
+
+static int start_keeper(void **state)
+{
+    (void)state;
+    return keeper_start(&keeper);
+}
+
+static int end_keeper(void **state)
+{
+    (void)state;
+    return keeper_finish(&keeper, 10 * NS_PER_S);
+}
+
+/* Run the client to its end. */
+static void run(struct place *p, const char *client)
+{
+    static const struct attempt_hooks hooks = {
+        .started = on_started, .bytes = on_bytes, .held = on_held, .done = on_done};
+    AUTO_ARGV struct argv argv = ARGV_INIT;
+    AUTO_STRBUF struct strbuf script = STRBUF_INIT;
+    uv_timer_t watchdog;
+    strbuf_addstr(&script, PRELUDE);
+    strbuf_addstr(&script, client);
+    strv_push(&argv.words, "sh");
+    strv_push(&argv.words, "-c");
+    strv_push(&argv.words, strbuf_text(&script));
+    strbuf_clear(&p->bytes[0]);
+    strbuf_clear(&p->bytes[1]);
+    p->started = p->held = p->done = 0;
+    p->early = false;
+    p->request.argv = &argv;
+    p->attempt = attempt_start(&p->hands, &p->request, &hooks, p);
+    assert_non_null(p->attempt);
+    uv_timer_init(&p->loop, &watchdog);
+    uv_timer_start(&watchdog, on_too_late, 30000, 0);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&watchdog, NULL);
+    uv_timer_stop(&p->timer);
+    uv_run(&p->loop, UV_RUN_NOWAIT);
+    assert_int_equal(p->done, 1);
+    assert_true(p->end.guarded);
+    assert_false(p->early);
+}
+
+static void assert_output(struct place *p, const char *out, const char *err)
+{
+    assert_string_equal(strbuf_text(&p->bytes[0]), out);
+    assert_string_equal(strbuf_text(&p->bytes[1]), err);
+}
+
+static void the_trailer_decides(void **state)
+{
+    struct place *p = *state;
+    /* The client's exit code lies. */
+    run(p, "echo pulling >&2; begin; echo out; printf err >&2; end 7 2; echo bye >&2; exit 0");
+    assert_int_equal(p->started, 1);
+    assert_output(p, "out\n", "err");
+    assert_true(p->end.begun && p->end.started && p->end.confirmed && !p->end.unconfirmed);
+    assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
+    assert_int_equal(p->end.guard_exit, 7);
+    assert_int_equal(p->end.guard_left, 2);
+    assert_int_equal(p->end.status, 0);
+    assert_string_equal(p->end.client_said, "pulling\nbye\n");
+    assert_true(p->end.started_ns <= p->end.ended_ns);
+    run(p, "begin; end 0 0; exit 255");
+    assert_true(p->end.confirmed);
+    assert_int_equal(p->end.guard_exit, 0);
+    assert_output(p, "", "");
+    assert_string_equal(p->end.client_said, "");
+}
+
+static void the_prelude_is_the_clients_input(void **state)
+{
+    struct place *p = *state;
+    static char prelude[2 << 20];
+    memset(prelude, 'x', sizeof prelude);
+    memcpy(prelude + sizeof prelude - 4, "\ngo\n", 4);
+    p->guard.prelude = prelude;
+    p->guard.length = sizeof prelude;
+    run(p, "begin; read -r line; echo ${#line}; read -r line; echo $line; end 0 0");
+    assert_true(p->end.confirmed);
+    assert_output(p, "2097148\ngo\n", "");
+}
+
+static void marks_may_come_in_pieces(void **state)
+{
+    struct place *p = *state;
+    run(p, "slow() { awk 'BEGIN { RS = \"\\001\" } { for (i = 1; i <= length($0); i++) { "
+           "printf \"%s\", substr($0, i, 1); fflush(); system(\"sleep 0.002\") } }'; }; "
+           "(begin; echo out; end 3 0) 2>/dev/null | slow & "
+           "{ (begin; echo err; end 3 0) 2>/dev/null | slow; } >&2; wait");
+    assert_true(p->end.confirmed);
+    assert_int_equal(p->end.guard_exit, 3);
+    assert_output(p, "out\n", "err\n");
+}
+
+static void one_stream_has_marks_alone(void **state)
+{
+    struct place *p = *state;
+    p->request.merge = true;
+    run(p, "echo warning >&2; { begin; echo both; end 0 0; } 2>/dev/null; echo later >&2; exit 3");
+    assert_true(p->end.confirmed);
+    assert_output(p, "both\n", "");
+    assert_string_equal(p->end.client_said, "warning\nlater\n");
+}
+
+static void without_both_trailers_nothing_is_known(void **state)
+{
+    struct place *p = *state;
+    static const char *const clients[] = {
+        "begin; echo out; exit 0",
+        "begin; echo out; end 0 0 2>/dev/null; exit 0",
+        "begin; echo out; end 0 0 2>&1 >/dev/null | cat >&2; exit 0",
+        "begin; echo out; end 0 0 2>/dev/null; end 1 0 2>&1 >/dev/null | cat >&2; exit 0",
+        "begin; echo out; end 0 0; echo more; exit 0",
+        "begin; echo out; end 0 0 | head -c 30; exit 0",
+        "begin; echo out; kill -9 $$",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        run(p, clients[i]);
+        assert_true(p->end.begun && !p->end.confirmed && p->end.unconfirmed);
+        assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
+        assert_memory_equal(strbuf_text(&p->bytes[0]), "out\n", 4);
+    }
+}
+
+static void what_never_began_never_started(void **state)
+{
+    struct place *p = *state;
+    p->request.timeout_ns = 50 * NS_PER_MS; /* not before it begins */
+    run(p, "echo 'no such container' >&2; echo half; sleep 0.3; exit 1");
+    assert_int_equal(p->started, 0);
+    assert_true(!p->end.started && !p->end.begun && p->end.unconfirmed);
+    assert_output(p, "", "");
+    assert_non_null(strstr(p->end.client_said, "no such container\n"));
+    assert_non_null(strstr(p->end.client_said, "half\n"));
+    /* Half a begin is none. */
+    run(p, "begin 2>&1 >/dev/null | cat >&2; echo early >&2; exit 1");
+    assert_int_equal(p->started, 0);
+    assert_output(p, "", "");
+    assert_string_equal(p->end.client_said, "early\n");
+}
+
+/* What comes on the standard error first waits for the standard output's mark. */
+static void started_comes_first(void **state)
+{
+    struct place *p = *state;
+    run(p, "begin 2>&1 >/dev/null | cat >&2; echo early >&2; sleep 0.2; begin 2>/dev/null; "
+           "echo late >&2; end 0 0");
+    assert_int_equal(p->started, 1);
+    assert_output(p, "", "early\nlate\n");
+    assert_true(p->end.confirmed);
+}
+
+static void a_client_that_hangs_is_ended(void **state)
+{
+    struct place *p = *state;
+    for (int ignores = 0; ignores < 2; ignores++) {
+        uint64_t from = clock_mono_ns();
+        p->request.timeout_ns = 20 * NS_PER_S;
+        run(p, ignores ? "begin; echo out; end 5 0; sleep 600; true"
+                       : "begin; echo out; end 5 0; while read -r line; do :; done; exit 1");
+        uint64_t took = clock_mono_ns() - from;
+        assert_true(took >= ATTEMPT_DRAIN_MS * NS_PER_MS && took < 8 * NS_PER_S);
+        assert_true(p->end.confirmed);
+        assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
+        assert_int_equal(p->end.guard_exit, 5);
+        assert_true(p->end.ended_ns - from < took - 200 * NS_PER_MS);
+        assert_int_equal(p->end.via & HAND_VIA_GUARD, 0);
+        assert_output(p, "out\n", "");
+    }
+}
+
+/* It goes on after what looked like its end, and is ended for it: nobody had stopped it. */
+static void what_goes_on_after_its_end_is_not_known(void **state)
+{
+    struct place *p = *state;
+    run(p, "begin; end 0 0; while read -r line; do :; done; echo more");
+    assert_true(p->end.unconfirmed);
+    assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
+    assert_non_null(strstr(strbuf_text(&p->bytes[0]), "more\n"));
+}
+
+static void a_timeout_is_told_to_the_guard(void **state)
+{
+    struct place *p = *state;
+    p->request.timeout_ns = 200 * NS_PER_MS;
+    run(p, "begin; while read -r line; do echo \"<$line>\"; case $line in s*) end 143 1; exit; "
+           "esac; done");
+    assert_output(p, "<go>\n<s TERM>\n", "");
+    assert_int_equal(p->end.ended, HAND_ENDED_TIMEOUT);
+    assert_true(p->end.confirmed);
+    assert_int_equal(p->end.via, 0);
+    run(p, "begin; while read -r line; do echo \"<$line>\"; case $line in s*) exit 0; esac; done");
+    assert_int_equal(p->end.ended, HAND_ENDED_TIMEOUT);
+    assert_true(p->end.unconfirmed);
+}
+
+static void stop(struct place *p)
+{
+    attempt_stop(p->attempt, SIGINT);
+}
+
+static void a_stop_is_told_to_the_guard(void **state)
+{
+    struct place *p = *state;
+    p->when_started = stop;
+    run(p, "begin; while read -r line; do echo \"<$line>\"; case $line in s*) end 130 0; exit; "
+           "esac; done");
+    assert_output(p, "<go>\n<s INT>\n", "");
+    assert_int_equal(p->end.ended, HAND_ENDED_STOP);
+    assert_true(p->end.confirmed);
+}
+
+static void stop_once(struct place *p)
+{
+    if (p->end.started)
+        attempt_stop(p->attempt, SIGTERM);
+}
+
+/* Trailers that were seen before the stop: what had ended, had ended. */
+static void who_has_ended_cannot_be_stopped(void **state)
+{
+    struct place *p = *state;
+    p->when_timer = stop_once;
+    uv_timer_start(&p->timer, on_timer, 150, 0);
+    run(p, "begin; end 0 0; sleep 600; true");
+    assert_true(p->end.confirmed);
+    assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
+    p->request.timeout_ns = 150 * NS_PER_MS;
+    run(p, "begin; end 0 0; sleep 600; true");
+    assert_true(p->end.confirmed);
+    assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
+}
+
+static void go(struct place *p)
+{
+    assert_int_equal(survivors(p->marker) > 0, p->end.ended == HAND_ENDED_TIMEOUT);
+    attempt_go(p->attempt);
+}
+
+/* Whether on_failure has a look is the trailer's word, too. */
+static void held_by_what_the_trailer_says(void **state)
+{
+    struct place *p = *state;
+    p->when_held = go;
+    p->request.hold_ns = 20 * NS_PER_S;
+    run(p, "begin; end 0 0; exit 1");
+    assert_int_equal(p->held, 0);
+    run(p, "begin; end 1 0; exit 0");
+    assert_int_equal(p->held, 1);
+    assert_true(p->end.confirmed);
+    assert_int_equal(p->end.guard_exit, 1);
+    run(p, "begin; exit 0");
+    assert_int_equal(p->held, 1);
+    assert_true(p->end.unconfirmed);
+    p->request.timeout_ns = 100 * NS_PER_MS;
+    run(p, "begin; while read -r line; do case $line in s*) end 143 0; exit; esac; done");
+    assert_int_equal(p->held, 1);
+    assert_int_equal(p->end.ended, HAND_ENDED_TIMEOUT);
+    assert_true(p->end.confirmed);
+}
+
+static void let_read(struct place *p)
+{
+    attempt_hold_reading(p->attempt, 1, false);
+}
+
+static void hold_reading(struct place *p)
+{
+    p->when_bytes = NULL;
+    attempt_hold_reading(p->attempt, 1, true);
+    uv_timer_start(&p->timer, on_timer, 700, 0);
+}
+
+/* While the log's disk is slow, the end of the stream is not known. */
+static void a_held_stream_is_waited_for(void **state)
+{
+    struct place *p = *state;
+    p->when_bytes = hold_reading;
+    p->when_timer = let_read;
+    run(p, "begin; echo out; sleep 0.1; echo more; end 4 0");
+    assert_output(p, "out\nmore\n", "");
+    assert_true(p->end.confirmed);
+    assert_int_equal(p->end.guard_exit, 4);
+}
+
+static void a_client_that_cannot_run_is_refused(void **state)
+{
+    struct place *p = *state;
+    static const struct attempt_hooks hooks = {
+        .started = on_started, .bytes = on_bytes, .held = on_held, .done = on_done};
+    AUTO_ARGV struct argv argv = ARGV_INIT;
+    strv_push(&argv.words, "/no/such/client");
+    p->request.argv = &argv;
+    p->attempt = attempt_start(&p->hands, &p->request, &hooks, p);
+    assert_non_null(p->attempt);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    assert_true(p->end.refused && !p->end.unconfirmed && !p->end.begun);
+}
+
+static void kill_hand(struct place *p)
+{
+    assert_int_equal(kill(parent_of(p->end.pid), SIGKILL), 0);
+}
+
+static void a_lost_hand_is_told(void **state)
+{
+    struct place *p = *state;
+    p->when_started = kill_hand;
+    run(p, "begin; echo out; sleep 600");
+    assert_true(p->end.lost && p->end.begun && p->end.unconfirmed);
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(the_trailer_decides),
+        WITH(the_prelude_is_the_clients_input),
+        WITH(marks_may_come_in_pieces),
+        WITH(one_stream_has_marks_alone),
+        WITH(without_both_trailers_nothing_is_known),
+        WITH(what_never_began_never_started),
+        WITH(started_comes_first),
+        WITH(a_client_that_hangs_is_ended),
+        WITH(what_goes_on_after_its_end_is_not_known),
+        WITH(a_timeout_is_told_to_the_guard),
+        WITH(a_stop_is_told_to_the_guard),
+        WITH(who_has_ended_cannot_be_stopped),
+        WITH(held_by_what_the_trailer_says),
+        WITH(a_held_stream_is_waited_for),
+        WITH(a_client_that_cannot_run_is_refused),
+        WITH(a_lost_hand_is_told),
+    };
+    return cmocka_run_group_tests(tests, start_keeper, end_keeper);
+}
