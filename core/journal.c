@@ -15,7 +15,7 @@
 
 #define RESERVE_STEP  (64U << 10)
 #define RESERVE_LEAST (32U << 10)
-#define END_MAX       (16 << 10) /* the last records of a run are short */
+#define END_MAX       (256 << 10) /* the last records of a run are no longer */
 
 /* Put space aside, so that there is always room for what is still running when the disk is full. */
 static void reserve(struct journal *journal, size_t length)
@@ -142,11 +142,13 @@ int journal_event(struct journal *journal, const struct ciplug_event *event,
     return append_and_free(journal, record_event(event, extra, journal->seq + 1, journal->mask));
 }
 
-int journal_intent(struct journal *journal, const char *kind, const char *what)
+int journal_intent(struct journal *journal, const char *kind, const char *what,
+                   const struct strv *env)
 {
     if (!usable(journal))
         return -1;
-    return append_and_free(journal, record_intent(kind, what, journal->seq + 1, journal->mask));
+    return append_and_free(journal,
+                           record_intent(kind, what, env, journal->seq + 1, journal->mask));
 }
 
 int journal_run_reaped(struct journal *journal, const struct journal_reaped *reaped)
@@ -189,6 +191,13 @@ int journal_reopen(struct journal *journal, const char *run_dir)
     return -1;
 }
 
+static int end_of_run(const json_t *finished)
+{
+    if (json_is_true(json_object_get(finished, "kept")))
+        return JOURNAL_KEPT;
+    return json_array_size(json_object_get(finished, "left")) > 0 ? JOURNAL_LEFT : JOURNAL_FINISHED;
+}
+
 /* What a last record says; -1: the one before it decides. */
 static int end_of(const char *line)
 {
@@ -198,7 +207,7 @@ static int end_of(const char *line)
     if (name && strcmp(name, event_name(CIPLUG_RUN_NOTICE)) == 0)
         end = -1;
     else if (name && strcmp(name, event_name(CIPLUG_RUN_FINISHED)) == 0)
-        end = json_is_true(json_object_get(record, "kept")) ? JOURNAL_KEPT : JOURNAL_FINISHED;
+        end = end_of_run(record);
     else if (name && strcmp(name, "run_reaped") == 0 &&
              json_array_size(json_object_get(record, "left")) == 0)
         end = JOURNAL_REAPED;

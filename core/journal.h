@@ -10,13 +10,14 @@
  *   command_started   what, command (as shown), log_out, log_err, key, grouping
  *   command_notice    what, text
  *   run_notice        text
- *   intent            kind, what: before anything outside is created
+ *   intent            kind, what, env: before anything outside is created
  *   command_finished  what, outcome, exit_code, signal, started, duration_ns, bytes_out, bytes_err,
  *                     flags, reason, final, log_out, log_err, kill_via, key and grouping (of
  *                     --resume)
  *   step_finished     step, cleanup, outcome, reason, ledger
- *   run_finished      exit_status, reason, ledger, cleanup_ledger, kept
- *   run_reaped        by, rebooted, processes, cgroups, left: appended to a dead run's journal
+ *   run_finished      exit_status, reason, ledger, cleanup_ledger, kept, left
+ *   run_reaped        by, rebooted, processes, cgroups, removed, left: appended to a dead run's
+ *                     journal
  * where "what" is step, cleanup, number, count, item, items, worker, host, attempt, project, label.
  * The words, script and shell of a command are not recorded: they are NULL in a replayed event.
  */
@@ -62,11 +63,14 @@ struct journal_extra {
     uint32_t kill_via;
     const char *shown;
     const struct ciplug_ledger *cleanup;
-    bool kept; /* with RUN_FINISHED: surroundings were left as they are */
+    bool kept;               /* with RUN_FINISHED: surroundings were left as they are */
+    const struct strv *left; /* likewise: what could not be removed, and why; NULL: nothing */
 };
 int journal_event(struct journal *journal, const struct ciplug_event *event,
                   const struct journal_extra *extra);
-int journal_intent(struct journal *journal, const char *kind, const char *what);
+/* `env`: NAME=VALUE, what leads there; NULL: nothing. */
+int journal_intent(struct journal *journal, const char *kind, const char *what,
+                   const struct strv *env);
 /* Gives back what was reserved. Closing twice does nothing. */
 int journal_close(struct journal *journal);
 
@@ -76,6 +80,7 @@ enum journal_end {
     JOURNAL_OPEN,     /* the run goes on, or was killed; what it left may not all be gone */
     JOURNAL_FINISHED, /* run_finished */
     JOURNAL_KEPT,     /* the same, and its surroundings were kept */
+    JOURNAL_LEFT,     /* the same, but not all that it had created could be removed */
     JOURNAL_REAPED,   /* run_reaped, and nothing was left */
 };
 enum journal_end journal_end(const char *run_dir);
@@ -88,6 +93,7 @@ struct journal_reaped {
     const char *by; /* a run's id, or the verb */
     bool rebooted;  /* nothing of it can be there: that was before the machine was started */
     unsigned processes, cgroups; /* ended, removed */
+    struct strv removed;         /* what was outside: "container web" */
     struct strv left;            /* what could not be, and why */
 };
 int journal_run_reaped(struct journal *journal, const struct journal_reaped *reaped);

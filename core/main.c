@@ -96,11 +96,11 @@ static int run_verb(struct cli *cli, struct keeper *keeper)
     case VERB_LIST:
         return verb_show(cli);
     case VERB_CHECK:
-        return verb_check(cli);
+        return verb_check(cli, keeper);
     case VERB_REPORT:
         return verb_report(cli);
     case VERB_REAP:
-        return verb_reap(cli);
+        return verb_reap(cli, keeper);
     case VERB_PLUGINS:
         return show_plugins(cli);
     }

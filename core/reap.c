@@ -3,6 +3,7 @@
 #include "keeper.h"
 #include "marker.h"
 #include "msg.h"
+#include "outside.h"
 #include "proctree.h"
 #include "record.h"
 #include "runs.h"
@@ -18,17 +19,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SWEEP_NS    (2 * NS_PER_S)
-#define PATIENCE_MS 1000 /* for one thing */
+#define AGAIN_NS    (3 * NS_PER_S) /* at a start, for a command that has failed at one before */
+#define PATIENCE_MS 1000           /* for one thing */
 
 /* A dead run, as its journal has it. */
 struct dead {
     struct reap *reap;
-    char *run, *boot; /* NULL: not known */
+    const char *folder; /* name of the run's folder */
+    char *run, *boot;   /* NULL: not known */
     pid_t runner;
-    uint64_t start;     /* of the runner */
-    struct strv kinds;  /* of intents, in order */
-    struct strv whats;  /* what they say */
+    uint64_t start; /* of the runner */
+    struct intents intents;
     size_t left_before; /* by the last run_reaped */
 };
 
@@ -61,22 +62,61 @@ static void end_cgroup(struct dead *dead, const char *what)
     reap->reaped.processes += processes;
 }
 
-static const struct reap_kind {
-    const char *name;
-    void (*end)(struct dead *dead, const char *what);
-} kinds[] = {
-    {"cgroup", end_cgroup},
-};
-
-static void end_intent(struct dead *dead, const char *kind, const char *what)
+static char *owner_of(const struct dead *dead)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        if (strcmp(kinds[i].name, kind) == 0) {
-            kinds[i].end(dead, what);
-            return;
-        }
+    if (!dead->boot || dead->runner <= 0)
+        return NULL;
+    return xasprintf("%s.%d.%llu", dead->boot, (int)dead->runner, (unsigned long long)dead->start);
+}
+
+static bool names_outside(const struct dead *dead)
+{
+    for (size_t i = 0; i < dead->intents.n; i++) {
+        if (strcmp(dead->intents.list[i].kind, "cgroup") != 0)
+            return true;
     }
-    leave(dead->reap, kind, what, "this ciplug does not know how to end it");
+    return false;
+}
+
+/* The run that plugins are told to remove is the one whose lock we hold. */
+static bool is_its_own_journal(const struct dead *dead)
+{
+    return dead->run && run_id_valid(dead->run) &&
+           (strcmp(dead->run, dead->folder) == 0 || !SAFEGUARD(journal_of_its_folder));
+}
+
+/* Containers and the like: neither a reboot nor the end of a machine's processes ends them. */
+static void end_outside(struct dead *dead)
+{
+    struct reap *reap = dead->reap;
+    struct outside outside;
+    uint64_t began = clock_mono_ns();
+    AUTO_FREE char *owner = owner_of(dead);
+    const struct outside_request request = {
+        .loaded = reap->loaded,
+        .more = reap->more,
+        .run = dead->run,
+        .owner = owner,
+        .intents = &dead->intents,
+        .from_journal = true,
+        .each_ns =
+            dead->left_before && reap->each_ns > AGAIN_NS && !reap->all ? AGAIN_NS : reap->each_ns,
+    };
+    if (!names_outside(dead) || !SAFEGUARD(reap_by_plugin))
+        return;
+    if (!is_its_own_journal(dead)) {
+        leave(reap, "run", dead->folder, "its journal is that of another run");
+        return;
+    }
+    outside_ask(&outside, &request);
+    const struct errands_request errands = {
+        .list = outside.errands, .n = outside.n, .end_ns = reap->outside_end_ns};
+    reap->interrupted |= errands_run(reap->keeper, &errands, reap->heed);
+    outside_conclude(&outside);
+    strv_copy(&reap->reaped.removed, &outside.removed);
+    strv_copy(&reap->reaped.left, &outside.left);
+    outside_free(&outside);
+    reap->outside_took_ns = clock_mono_ns() - began;
 }
 
 /* ---- what the journal says ---- */
@@ -93,12 +133,21 @@ static void read_header(struct dead *dead, const json_t *record)
     dead->start = (uint64_t)json_integer_value(json_object_get(record, "pid_started"));
 }
 
+static void read_intent(struct dead *dead, const json_t *record)
+{
+    AUTO_STRV struct strv env = STRV_INIT;
+    const json_t *texts = json_object_get(record, "env");
+    for (size_t i = 0; i < json_array_size(texts); i++)
+        strv_push(&env, json_string_value(json_array_get(texts, i)));
+    (void)intents_add(&dead->intents, json_string_value(json_object_get(record, "kind")),
+                      json_string_value(json_object_get(record, "what")), &env);
+}
+
 static void on_record(void *data, const char *name, const void *record)
 {
     struct dead *dead = data;
     if (strcmp(name, "intent") == 0) {
-        strv_push(&dead->kinds, json_string_value(json_object_get(record, "kind")));
-        strv_push(&dead->whats, json_string_value(json_object_get(record, "what")));
+        read_intent(dead, record);
     } else if (strcmp(name, "run_reaped") == 0) {
         dead->left_before = json_array_size(json_object_get(record, "left"));
     } else {
@@ -110,8 +159,7 @@ static void dead_free(struct dead *dead)
 {
     free(dead->run);
     free(dead->boot);
-    strv_free(&dead->kinds);
-    strv_free(&dead->whats);
+    intents_free(&dead->intents);
 }
 
 static bool rebooted(const struct dead *dead)
@@ -147,21 +195,30 @@ static void end_processes(struct dead *dead)
             keeper_reap_marker(marker, dead->start, patience(dead->reap));
 }
 
-static void end_all(struct dead *dead)
+/* Whether plugins have to be asked: a run that says that nothing is left has asked them itself. */
+static bool outside_is_owed(const struct reap *reap, enum journal_end before)
+{
+    return reap->named || before == JOURNAL_OPEN || before == JOURNAL_KEPT ||
+           before == JOURNAL_LEFT;
+}
+
+static void end_all(struct dead *dead, enum journal_end before)
 {
     dead->reap->reaped.rebooted = rebooted(dead);
-    for (size_t i = 0; i < dead->kinds.n; i++) {
-        /* What the machine itself held is gone with it; the rest may live elsewhere. */
-        if (!dead->reap->reaped.rebooted || strcmp(dead->kinds.v[i], "cgroup") != 0)
-            end_intent(dead, dead->kinds.v[i], dead->whats.v[i]);
+    /* What the machine itself held is gone with it; the rest may live elsewhere. */
+    for (size_t i = 0; i < dead->intents.n && !dead->reap->reaped.rebooted; i++) {
+        if (strcmp(dead->intents.list[i].kind, "cgroup") == 0)
+            end_cgroup(dead, dead->intents.list[i].what);
     }
     if (!dead->reap->reaped.rebooted)
         end_processes(dead);
+    if (outside_is_owed(dead->reap, before) && !dead->reap->interrupted)
+        end_outside(dead);
 }
 
 static bool found_any(const struct reap *reap)
 {
-    return reap->reaped.processes || reap->reaped.cgroups;
+    return reap->reaped.processes || reap->reaped.cgroups || reap->reaped.removed.n > 0;
 }
 
 /* A journal does not grow by a record that says nothing new. */
@@ -172,16 +229,22 @@ static bool worth_a_record(const struct dead *dead, enum journal_end before)
         return true;
     if (reap->reaped.left.n > 0)
         return !reap->again;
-    return before == JOURNAL_OPEN || before == JOURNAL_KEPT;
+    return before == JOURNAL_OPEN || before == JOURNAL_KEPT || before == JOURNAL_LEFT;
+}
+
+/* As many as a record says there were: it may have cut the list. */
+static size_t recorded(size_t n)
+{
+    return n > RECORD_TEXTS_MAX ? RECORD_TEXTS_MAX + 1 : n;
 }
 
 static enum reap_result reap_locked(struct reap *reap, struct journal *journal, const char *path)
 {
-    struct dead dead = {.reap = reap};
+    struct dead dead = {.reap = reap, .folder = strrchr(path, '/') + 1};
     struct journal_reader reader = {.other = on_record, .data = &dead};
     enum journal_end before = journal_end(path);
     enum reap_result result = REAP_NOTHING;
-    if (!reap->all && before != JOURNAL_OPEN)
+    if (!reap->all && before != JOURNAL_OPEN && before != JOURNAL_LEFT)
         return result;
     if (journal_replay(path, &reader, NULL) < 0) {
         result = REAP_FAILED;
@@ -189,8 +252,8 @@ static enum reap_result reap_locked(struct reap *reap, struct journal *journal, 
         result = REAP_ALIVE;
     } else {
         result = REAP_DONE;
-        end_all(&dead);
-        reap->again = reap->reaped.left.n > 0 && reap->reaped.left.n == dead.left_before;
+        end_all(&dead, before);
+        reap->again = reap->reaped.left.n > 0 && recorded(reap->reaped.left.n) == dead.left_before;
         reap->reaped.by = reap->by;
         if (worth_a_record(&dead, before) && journal_run_reaped(journal, &reap->reaped) < 0) {
             errno = journal->error;
@@ -214,12 +277,13 @@ static enum reap_result take_lock(int run, int *lock)
 }
 
 /* What others wrote may name what is not theirs to end. */
-static int check_owner(int run)
+static int check_owner(int fd)
 {
     struct stat st;
-    if (fstat(run, &st) < 0)
+    if (fstat(fd, &st) < 0)
         return -1;
-    if (st.st_uid == geteuid() || !SAFEGUARD(own_runs_only))
+    bool ours = st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH));
+    if (ours || !SAFEGUARD(own_runs_only))
         return 0;
     errno = EPERM;
     return -1;
@@ -232,7 +296,12 @@ static int open_journal(const struct reap *reap, struct journal *journal, const 
             return -1;
         (void)poll(NULL, 0, 10);
     }
-    return 0;
+    if (check_owner(journal->fd) == 0)
+        return 0;
+    int error = errno;
+    (void)journal_close(journal);
+    errno = error;
+    return -1;
 }
 
 enum reap_result reap_run(struct reap *reap, const char *path)
@@ -258,6 +327,7 @@ enum reap_result reap_run(struct reap *reap, const char *path)
 
 void reap_clear(struct reap *reap)
 {
+    strv_free(&reap->reaped.removed);
     strv_free(&reap->reaped.left);
 }
 
@@ -268,76 +338,8 @@ void reap_describe(const struct reap *reap, struct strbuf *out)
         strbuf_addf(out, "%u process%s", processes, processes == 1 ? "" : "es");
     else if (cgroups)
         strbuf_addf(out, "%u empty cgroup%s", cgroups, cgroups == 1 ? "" : "s");
-}
-
-/* ---- at every start ---- */
-
-bool reap_is_owed(const char *path)
-{
-    enum journal_end end = journal_end(path);
-    return end == JOURNAL_OPEN || end == JOURNAL_KEPT;
-}
-
-struct sweep {
-    const char *run; /* our own */
-    uint64_t end_ns;
-    void (*tell)(void *data, const char *text);
-    void *data;
-};
-
-static void tell_left(const struct sweep *sweep, const char *id, const struct strv *left)
-{
-    for (size_t i = 0; i < left->n; i++) {
-        AUTO_FREE char *text = xasprintf("dead run %s left %s", id, left->v[i]);
-        sweep->tell(sweep->data, text);
-    }
-}
-
-static void sweep_run(const struct sweep *sweep, const char *path, const char *id)
-{
-    struct reap reap = {.by = sweep->run, .end_ns = sweep->end_ns};
-    AUTO_STRBUF struct strbuf what = STRBUF_INIT;
-    enum reap_result result = reap_run(&reap, path);
-    reap_describe(&reap, &what);
-    if (what.len) {
-        AUTO_FREE char *text = xasprintf("swept what dead run %s left: %s", id, what.buf);
-        sweep->tell(sweep->data, text);
-    }
-    if (result == REAP_FAILED)
-        msg(MSG_DEBUG, "cannot sweep what run %s left: %s", id, strerror(errno));
-    if (!reap.again)
-        tell_left(sweep, id, &reap.reaped.left);
-    reap_clear(&reap);
-}
-
-static void sweep_list(const struct sweep *sweep, const struct run_list *list, const char *runs)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        const char *id = list->list[i].id;
-        AUTO_FREE char *path = xasprintf("%s/%s", runs, id);
-        if (strcmp(id, sweep->run) == 0 || journal_end(path) != JOURNAL_OPEN)
-            continue;
-        if (clock_mono_ns() >= sweep->end_ns) {
-            msg(MSG_DEBUG, "not all dead runs could be swept now");
-            return;
-        }
-        sweep_run(sweep, path, id);
-    }
-}
-
-void reap_dead_runs(const struct rundir *dir, void (*tell)(void *data, const char *text),
-                    void *data)
-{
-    struct sweep sweep = {dir->run, clock_mono_ns() + SWEEP_NS, tell, data};
-    struct run_list list = {0};
-    AUTO_FREE char *runs = xasprintf("%s/runs", dir->state);
-    AUTO_CLOSE int fd = open(runs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || !SAFEGUARD(sweep_at_start))
-        return;
-    run_list_read(&list, fd);
-    sweep_list(&sweep, &list, runs);
-    run_list_free(&list);
-    unsigned empty = SAFEGUARD(nameless_cgroups) ? keeper_reap_empty_cgroups() : 0;
-    if (empty)
-        msg(MSG_DEBUG, "%u cgroup folders of dead runners were removed", empty);
+    AUTO_STRBUF struct strbuf removed = STRBUF_INIT;
+    outside_describe(&reap->reaped.removed, &removed);
+    if (removed.len)
+        strbuf_addf(out, "%s%s", out->len ? ", " : "", removed.buf);
 }

@@ -10,6 +10,8 @@
 #define CIPLUG_CORE_REAP_H
 
 #include "journal.h"
+#include "keeper.h"
+#include "plugins.h"
 #include "rundir.h"
 
 #include <stdbool.h>
@@ -26,22 +28,40 @@ enum reap_result {
 struct reap {
     const char *by;  /* for the record: a run's id, or the verb */
     bool all;        /* also runs that have finished, were kept, or were reaped before */
+    bool named;      /* with it: plugins are asked again, too, though nothing was left */
     uint64_t end_ns; /* of patience, CLOCK_MONOTONIC */
+    /* For what is outside. The run's plugins, or NULL; others are loaded into `more`. */
+    struct keeper *keeper;
+    const struct plugins *loaded;
+    struct plugins *more;
+    uint64_t each_ns, outside_end_ns; /* for one command of a plugin; CLOCK_MONOTONIC, for all */
+    bool heed;                        /* signals that ask for the end: errands_run() */
     /* What came of it. */
     struct journal_reaped reaped;
-    bool again; /* the same is left as the last time */
+    bool again;       /* the same is left as the last time */
+    bool interrupted; /* by such a signal */
+    uint64_t outside_took_ns;
 };
 
 /* The folder of the run. reap_clear() afterwards, whatever the result. */
 enum reap_result reap_run(struct reap *reap, const char *path);
 void reap_clear(struct reap *reap);
-/* "3 processes, 1 cgroup", or "" when there was nothing. */
+/* "3 processes, 2 containers", or "" when there was nothing. */
 void reap_describe(const struct reap *reap, struct strbuf *out);
 
-/* The sweep of the run `dir` at its start: every other run of the state folder that was killed.
- * `tell` gets a line for each that had left something. Quick where there is none; at most 2 s. */
-void reap_dead_runs(const struct rundir *dir, void (*tell)(void *data, const char *text),
-                    void *data);
+/* The sweep of the run `dir` at its start: every other run of the state folder that was killed, or
+ * could not remove all that it had created. `tell` gets a line for each that had left something.
+ * Quick where there is none; at most 2 s, and 20 s more where plugins have to remove something; a
+ * signal that asks for the end ends it, too. */
+struct reap_sweep {
+    const struct rundir *dir;
+    struct keeper *keeper;
+    const struct plugins *loaded;
+    struct plugins *more;
+    void (*tell)(void *data, const char *text);
+    void *data;
+};
+void reap_dead_runs(const struct reap_sweep *sweep);
 /* Whether the run in this folder may have left something that nobody has removed yet. */
 bool reap_is_owed(const char *path);
 

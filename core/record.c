@@ -316,6 +316,24 @@ static void put_result(struct record *record, const struct ciplug_event *event)
     put_logs(record, event);
 }
 
+static void put_texts(struct record *record, const char *key, const struct strv *texts)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < texts->n; i++)
+        append(record, array, text_value(texts->v[i], record->mask));
+    put(record, key, array);
+}
+
+static void put_some(struct record *record, const char *key, const struct strv *texts)
+{
+    AUTO_STRV struct strv some = STRV_INIT;
+    for (size_t i = 0; i < texts->n && i < RECORD_TEXTS_MAX; i++)
+        strv_take(&some, xasprintf("%.*s", RECORD_TEXT_MAX, texts->v[i]));
+    if (texts->n > RECORD_TEXTS_MAX)
+        strv_take(&some, xasprintf("and %zu more", texts->n - RECORD_TEXTS_MAX));
+    put_texts(record, key, &some);
+}
+
 static void put_step(struct record *record, const struct ciplug_event *event)
 {
     put_name(record, "step", event->step);
@@ -366,6 +384,8 @@ static void put_kind(struct record *record, const struct ciplug_event *event,
         put_ledger(record, "cleanup_ledger", extra->cleanup);
         if (extra->kept)
             put(record, "kept", json_true());
+        if (extra->left && extra->left->n > 0)
+            put_some(record, "left", extra->left);
         break;
     default:
         break;
@@ -383,11 +403,14 @@ json_t *record_event(const struct ciplug_event *event, const struct journal_extr
     return record_end(&record);
 }
 
-json_t *record_intent(const char *kind, const char *what, uint64_t seq, const struct mask *mask)
+json_t *record_intent(const char *kind, const char *what, const struct strv *env, uint64_t seq,
+                      const struct mask *mask)
 {
     struct record record = record_start("intent", seq, 0, mask);
     put_name(&record, "kind", kind);
     put_text(&record, "what", what);
+    if (env && env->n > 0)
+        put_texts(&record, "env", env);
     return record_end(&record);
 }
 
@@ -398,10 +421,8 @@ json_t *record_reaped(const struct journal_reaped *reaped, uint64_t seq)
     put(&record, "rebooted", json_boolean(reaped->rebooted));
     put(&record, "processes", number(reaped->processes));
     put(&record, "cgroups", number(reaped->cgroups));
-    json_t *left = json_array();
-    for (size_t i = 0; i < reaped->left.n; i++)
-        append(&record, left, text_value(reaped->left.v[i], NULL));
-    put(&record, "left", left);
+    put_some(&record, "removed", &reaped->removed);
+    put_some(&record, "left", &reaped->left);
     return record_end(&record);
 }
 

@@ -13,11 +13,17 @@
 
 #define RECORD_VERSION 1
 
+/* Of what was removed or left, a record holds so many texts, each so long: a journal's end has to
+ * be found near the end of the file. */
+#define RECORD_TEXTS_MAX 40
+#define RECORD_TEXT_MAX  600
+
 json_t *record_run_started(const struct ciplug_event *event, const struct journal_header *header,
                            uint64_t seq, const struct mask *mask);
 json_t *record_event(const struct ciplug_event *event, const struct journal_extra *extra,
                      uint64_t seq, const struct mask *mask);
-json_t *record_intent(const char *kind, const char *what, uint64_t seq, const struct mask *mask);
+json_t *record_intent(const char *kind, const char *what, const struct strv *env, uint64_t seq,
+                      const struct mask *mask);
 json_t *record_reaped(const struct journal_reaped *reaped, uint64_t seq);
 
 /* Of this boot, the caller's; NULL where the kernel does not say. */

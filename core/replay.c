@@ -359,6 +359,9 @@ static void check_intent(struct reading *reading)
 {
     if (!get_text(reading, "kind") || !get_text(reading, "what"))
         reading->bad = true;
+    const json_t *env = get_array(reading, "env");
+    for (size_t i = 0; i < json_array_size(env); i++)
+        reading->bad |= !text_of(reading, json_array_get(env, i));
 }
 
 static void set_run(struct replay *replay, struct reading *reading)

@@ -43,15 +43,7 @@ void run_cancel(struct run *run, const char *reason)
 
 static int on_intents(void *data, const struct launch *launch)
 {
-    struct run *run = data;
-    for (size_t i = 0; i < launch->n_intents; i++) {
-        const struct launch_intent *intent = &launch->intents[i];
-        if (journal_intent(&run->journal, intent->kind, intent->what) < 0) {
-            errno = run->journal.error;
-            return -1;
-        }
-    }
-    return 0;
+    return run_note_intents(data, launch);
 }
 
 static void on_started(void *data, struct execution *execution)
@@ -114,6 +106,8 @@ static void on_finished(void *data, struct execution *execution)
         task->log_out = result->log_out ? xstrdup(result->log_out) : NULL;
     }
     run->unkillable |= result->flags & CIPLUG_FLAG_UNKILLABLE;
+    if (ending.final && outcome_bad(result->outcome))
+        run_note_place(run, execution);
     run_emit_command(run, CIPLUG_COMMAND_FINISHED, execution, NULL);
     run_pump(run);
 }
@@ -210,7 +204,7 @@ static void next_phase(struct run *run)
         if (run->phase == PHASE_CLEANUP)
             begin_schedule(run, true);
     } else if (run->phase == PHASE_CLEANUP) {
-        run->phase = PHASE_END;
+        run->phase = run_sweep_begin(run) ? PHASE_SWEEP : PHASE_END;
     }
     if (run->phase == PHASE_END)
         uv_stop(&run->loop);
@@ -236,7 +230,7 @@ void run_pump(struct run *run)
         return;
     run->pumping = true;
     struct action action;
-    while (run->phase != PHASE_END) {
+    while (run->phase < PHASE_SWEEP) {
         while (schedule_next(run->current, run_now(run), &action))
             act(run, &action);
         if (!schedule_done(run->current))
@@ -244,7 +238,7 @@ void run_pump(struct run *run)
         next_phase(run);
     }
     run->pumping = false;
-    if (run->phase != PHASE_END)
+    if (run->phase < PHASE_SWEEP)
         arm_wake(run);
 }
 
@@ -357,20 +351,18 @@ static void begin(struct run *run)
     begin_schedule(run, false);
     run_emit_started(run);
     if (run->keeper->cgroup[0])
-        (void)journal_intent(&run->journal, "cgroup", run->keeper->cgroup);
+        (void)journal_intent(&run->journal, "cgroup", run->keeper->cgroup, NULL);
     for (size_t i = 0; i < run->plan->notices.n; i++)
         run_emit_notice(run, "%s", run->plan->notices.v[i]);
-    reap_dead_runs(&run->dir, on_swept, run);
+    const struct reap_sweep sweep = {.dir = &run->dir,
+                                     .keeper = run->keeper,
+                                     .loaded = run->plan->plugins,
+                                     .more = &run->reapers,
+                                     .tell = on_swept,
+                                     .data = run};
+    reap_dead_runs(&sweep);
     rundir_prune(&run->dir, run->plan->keep_runs, run->resume ? run->resume->run : NULL,
                  reap_is_owed);
-}
-
-static void tell_kept(struct run *run)
-{
-    if (!run->kept)
-        return;
-    run_emit_notice(run, "kept as it is, no cleanup step has run; look inside: %s", run->dir.path);
-    run_emit_notice(run, "end it with: ciplug reap %s", run->dir.run);
 }
 
 /* What went wrong with showing or recording spoils a pass, and only that. */
@@ -393,7 +385,7 @@ static int conclude(struct run *run)
         status = 1;
     if (run->signo)
         status = 128 + run->signo;
-    tell_kept(run);
+    run_tell_kept(run);
     run->said = status;
     run_emit_finished(run, status);
     if (events_finish(&run->events) < 0)
@@ -467,6 +459,7 @@ static void release(struct run *run)
     free(run->owner);
     run->plan->plugins->run_option = NULL;
     strv_free(&run->option_values);
+    run_sweep_free(run);
     runclock_free(&run->clock);
     rundir_close(&run->dir);
 }
@@ -477,9 +470,12 @@ int run_plan(struct plan *plan, struct keeper *keeper, const struct run_options 
     run->plan = plan;
     run->keeper = keeper;
     run->options = options;
+    strv_copy(&run->reapers.path, &plan->plugins->path);
     runclock_start(&run->clock);
     if (uv_loop_init(&run->loop) < 0) {
         msg(MSG_ERROR, "cannot start the loop");
+        plugins_close(&run->reapers);
+        runclock_free(&run->clock);
         free(run);
         return 3;
     }

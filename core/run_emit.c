@@ -18,7 +18,7 @@ static struct ciplug_event new_event(const struct run *run, int kind)
     };
 }
 
-static void journal_failed(struct run *run)
+void run_emit_journal_failed(struct run *run)
 {
     if (run->no_verdict)
         return;
@@ -48,7 +48,7 @@ static void emit(struct run *run, const struct ciplug_event *event,
     event = hide_event(&hidden, run->mask, event);
     if (event->kind != CIPLUG_COMMAND_OUTPUT && event->kind != CIPLUG_RUN_STARTED &&
         journal_event(&run->journal, event, extra) < 0)
-        journal_failed(run);
+        run_emit_journal_failed(run);
     ledger_event(&run->ledger, event);
     events_emit(&run->events, event);
     hidden_event_free(&hidden);
@@ -71,7 +71,7 @@ void run_emit_started(struct run *run)
                 run->plan->n_slots == 1 ? "" : "s");
     event.text = strbuf_text(&text);
     if (journal_run_started(&run->journal, &event, &header) < 0)
-        journal_failed(run);
+        run_emit_journal_failed(run);
     emit(run, &event, NULL);
 }
 
@@ -195,7 +195,8 @@ void run_emit_finished(struct run *run, int exit_status)
     event.ledger = &run->ledger.run;
     event.exit_status = exit_status;
     event.text = run->reason;
-    struct journal_extra extra = {.cleanup = &run->ledger.cleanup, .kept = run->kept};
+    struct journal_extra extra = {
+        .cleanup = &run->ledger.cleanup, .kept = run->kept, .left = &run->outside.left};
     emit(run, &event, &extra);
 }
 

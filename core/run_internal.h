@@ -12,12 +12,14 @@
 #include "journal.h"
 #include "ledger.h"
 #include "marker.h"
+#include "outside.h"
 #include "resume.h"
 #include "run.h"
 
 #include <uv.h>
 
-enum phase { PHASE_STEPS, PHASE_CLEANUP, PHASE_END };
+/* PHASE_SWEEP: nothing is scheduled any more, plugins remove what is left outside. */
+enum phase { PHASE_STEPS, PHASE_CLEANUP, PHASE_SWEEP, PHASE_END };
 
 #define RUN_SIGNALS 5
 
@@ -66,6 +68,12 @@ struct run {
     uint64_t *keys;            /* of --resume */
     struct asked *asked;       /* `if` commands that run now */
     struct strv option_values; /* handed to reporters */
+    struct plugins reapers;    /* loaded for what dead runs left only */
+    struct intents intents;    /* all of this run, each once */
+    struct outside outside;    /* PHASE_SWEEP and later */
+    struct errands *sweep;     /* while it goes on */
+    bool sweep_rushed;         /* went on when a second signal came */
+    struct strv enter;         /* --keep: how to look inside */
 };
 
 /* The run's clock: monotonic, stands still while the run is paused. */
@@ -88,6 +96,8 @@ void run_emit_dropped(struct run *run, struct task *task, int outcome, const cha
 void run_emit_notice(struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void run_emit_finished(struct run *run, int exit_status);
+/* Nothing can be written down any more: nothing new is started. */
+void run_emit_journal_failed(struct run *run);
 /* A notice for the journal only: the reporters have finished. */
 void run_emit_last_record(struct run *run, const char *text);
 /* Fold the journal as it was written and compare it with the live numbers. */
@@ -107,6 +117,20 @@ void run_rush_asked(struct run *run);
 void run_describe_asked(const struct run *run, struct strbuf *out);
 /* Kill the `if` commands that run, all or those that were marked. */
 void run_kill_asked(struct run *run, bool rushed_only);
+
+/* run_sweep.c */
+/* Journal what a command may create, each different thing once. 0, or -1 with errno. */
+int run_note_intents(struct run *run, const struct launch *launch);
+/* After the cleanup steps: remove what is left. Whether there is anything to wait for; then the
+ * loop is stopped at the end of it. */
+bool run_sweep_begin(struct run *run);
+/* A second signal has come: it has five seconds, if it goes on already. */
+void run_sweep_rush(struct run *run);
+void run_sweep_kill(struct run *run);
+/* --keep: a command has failed there. */
+void run_note_place(struct run *run, struct execution *execution);
+void run_tell_kept(struct run *run);
+void run_sweep_free(struct run *run);
 
 /* run_signals.c */
 void run_watch_signals(struct run *run);

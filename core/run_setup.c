@@ -45,9 +45,16 @@ int run_start_screen(struct run *run)
 /* What was started there without an end may still be at it: it ends before it starts again. The
  * sweep at the start does not wait for somebody who is just reaping that run; this does. -1 after a
  * message. */
-static int end_what_it_left(const char *path)
+static int end_what_it_left(struct run *run, const char *path)
 {
-    struct reap reap = {.by = "resume", .end_ns = clock_mono_ns() + RESUME_PATIENCE_NS};
+    uint64_t now = clock_mono_ns();
+    struct reap reap = {.by = "resume",
+                        .end_ns = now + RESUME_PATIENCE_NS,
+                        .keeper = run->keeper,
+                        .loaded = run->plan->plugins,
+                        .more = &run->reapers,
+                        .each_ns = RESUME_PATIENCE_NS,
+                        .outside_end_ns = now + 2 * RESUME_PATIENCE_NS};
     enum reap_result result = SAFEGUARD(swept_before_resume) ? reap_run(&reap, path) : REAP_NOTHING;
     while (result == REAP_BUSY && clock_mono_ns() < reap.end_ns) {
         reap_clear(&reap);
@@ -55,13 +62,13 @@ static int end_what_it_left(const char *path)
         result = reap_run(&reap, path);
     }
     int error = errno;
-    const char *run = strrchr(path, '/') + 1;
+    const char *id = strrchr(path, '/') + 1;
     if (result == REAP_ALIVE || result == REAP_BUSY)
-        msg(MSG_ERROR, "run %s is in use", run);
+        msg(MSG_ERROR, "run %s is in use", id);
     else if (result == REAP_FAILED)
-        msg(MSG_ERROR, "cannot look for what run %s left: %s", run, strerror(error));
+        msg(MSG_ERROR, "cannot look for what run %s left: %s", id, strerror(error));
     for (size_t i = 0; i < reap.reaped.left.n; i++)
-        msg(MSG_WARNING, "run %s left %s", run, reap.reaped.left.v[i]);
+        msg(MSG_WARNING, "run %s left %s", id, reap.reaped.left.v[i]);
     reap_clear(&reap);
     return result == REAP_DONE || result == REAP_NOTHING ? 0 : -1;
 }
@@ -72,7 +79,7 @@ static int load_resume(struct run *run)
         return 0;
     const char *name = *run->options->resume ? run->options->resume : NULL;
     AUTO_FREE char *path = resume_find(run->options->state_dir, name);
-    if (!path || end_what_it_left(path) < 0)
+    if (!path || end_what_it_left(run, path) < 0)
         return -1;
     run->resume = xcalloc(1, sizeof *run->resume);
     run->carried = xcalloc(run->plan->n_steps, sizeof *run->carried);

@@ -46,6 +46,7 @@ static void on_rush(uv_timer_t *timer)
     if (SAFEGUARD(cleanup_has_five_seconds))
         schedule_each_running(run->current, kill_rushed, NULL);
     run_kill_asked(run, true);
+    run_sweep_kill(run);
 }
 
 /* Of each signal that asks for the end: soft stop; at once; now. */
@@ -75,6 +76,7 @@ static void on_end_signal(struct run *run, int signo)
                     sigabbrev_np(signo));
     run->executor.rushed = true;
     run_rush_asked(run);
+    run_sweep_rush(run);
     if (run->phase != PHASE_STEPS)
         schedule_each_running(run->current, rush_one, NULL);
     else if (SAFEGUARD(second_signal_kills))

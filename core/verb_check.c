@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "verb_check.h"
 #include "launch.h"
 #include "output.h"
 #include "util.h"
@@ -113,7 +114,7 @@ static int print_verdict(const struct plan *plan)
     return write_all(output_fd(), text, strlen(text)) < 0 ? 3 : 0;
 }
 
-int verb_check(const struct cli *cli)
+int verb_check(const struct cli *cli, struct keeper *keeper)
 {
     struct loaded loaded = {0};
     int status = load_plan(&loaded, cli);
@@ -125,6 +126,7 @@ int verb_check(const struct cli *cli)
             check_step(&loaded.plan, &loaded.plan.cleanups[i], &problems);
         check_state_dir(cli->run.state_dir, &problems);
         check_limits(&loaded.plan, &problems);
+        check_builders(&loaded.plan, keeper, &problems);
         problems_print(&problems);
         status = problems.n ? 2 : print_verdict(&loaded.plan);
         problems_free(&problems);

@@ -10,6 +10,15 @@
 #include <string.h>
 
 #define PATIENCE_NS (10 * NS_PER_S)
+/* For what is outside: a command of a plugin, and all that one run needs. */
+#define EACH_NS    (60 * NS_PER_S)
+#define OUTSIDE_NS (600 * NS_PER_S)
+
+struct reaper {
+    struct keeper *keeper;
+    struct plugins plugins; /* loaded as journals name them */
+    bool named;
+};
 
 static int tell_done(const struct reap *reap, const char *run)
 {
@@ -19,15 +28,25 @@ static int tell_done(const struct reap *reap, const char *run)
         msg(MSG_NOTICE, "run %s: %s ended", run, what.buf);
     else
         msg(MSG_DEBUG, "run %s: nothing was left", run);
+    for (size_t i = 0; i < reap->reaped.removed.n; i++)
+        msg(MSG_DEBUG, "run %s: %s", run, reap->reaped.removed.v[i]);
     for (size_t i = 0; i < reap->reaped.left.n; i++)
         msg(MSG_WARNING, "run %s left %s", run, reap->reaped.left.v[i]);
     return reap->reaped.left.n ? 3 : 0;
 }
 
-static int reap_one(const char *path)
+static int reap_one(struct reaper *reaper, const char *path)
 {
     const char *run = strrchr(path, '/') + 1;
-    struct reap reap = {.by = "reap", .all = true, .end_ns = clock_mono_ns() + PATIENCE_NS};
+    uint64_t now = clock_mono_ns();
+    struct reap reap = {.by = "reap",
+                        .all = true,
+                        .named = reaper->named,
+                        .end_ns = now + PATIENCE_NS,
+                        .keeper = reaper->keeper,
+                        .more = &reaper->plugins,
+                        .each_ns = EACH_NS,
+                        .outside_end_ns = now + OUTSIDE_NS};
     int status = 0;
     switch (reap_run(&reap, path)) {
     case REAP_ALIVE:
@@ -50,7 +69,7 @@ static int reap_one(const char *path)
     return status;
 }
 
-static int reap_all(const char *state)
+static int reap_all(struct reaper *reaper, const char *state)
 {
     AUTO_FREE char *runs = xasprintf("%s/runs", state);
     AUTO_CLOSE int fd = open(runs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -65,7 +84,7 @@ static int reap_all(const char *state)
     run_list_read(&list, fd);
     for (size_t i = 0; i < list.n; i++) {
         AUTO_FREE char *path = xasprintf("%s/%s", runs, list.list[i].id);
-        int one = reap_one(path);
+        int one = reap_one(reaper, path);
         status = status ? status : one;
     }
     run_list_free(&list);
@@ -73,13 +92,18 @@ static int reap_all(const char *state)
     return status;
 }
 
-int verb_reap(const struct cli *cli)
+int verb_reap(const struct cli *cli, struct keeper *keeper)
 {
     int status = 0;
+    struct reaper reaper = {.keeper = keeper, .named = cli->words.n > 0};
+    plugins_init(&reaper.plugins, cli->plugin_path);
     for (size_t i = 0; i < cli->words.n; i++) {
         AUTO_FREE char *path = rundir_find(cli->run.state_dir, cli->words.v[i]);
-        int one = path ? reap_one(path) : 2;
+        int one = path ? reap_one(&reaper, path) : 2;
         status = status ? status : one;
     }
-    return cli->words.n ? status : reap_all(cli->run.state_dir);
+    if (!reaper.named)
+        status = reap_all(&reaper, cli->run.state_dir);
+    plugins_close(&reaper.plugins);
+    return status;
 }

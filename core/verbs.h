@@ -24,8 +24,8 @@ void unload_plan(struct loaded *loaded);
 
 int verb_run(const struct cli *cli, struct keeper *keeper);
 int verb_show(const struct cli *cli); /* list */
-int verb_check(const struct cli *cli);
+int verb_check(const struct cli *cli, struct keeper *keeper);
 int verb_report(const struct cli *cli);
-int verb_reap(const struct cli *cli);
+int verb_reap(const struct cli *cli, struct keeper *keeper);
 
 #endif

@@ -224,8 +224,10 @@ struct ciplug_api {
  * written: believe no word of it that does not look right. */
 struct ciplug_intent {
     size_t size;
-    const char *run;  /* 8 of a-z0-9 */
-    const char *what; /* as given to intent() */
+    const char *run;   /* 8 of a-z0-9 */
+    const char *what;  /* as given to intent() */
+    const char *owner; /* as in struct ciplug_command, of the run that is dead or ends; NULL: its
+                          journal does not say */
 };
 
 /* Types of options: the core checks and converts, so that a plugin sees only what fits. */

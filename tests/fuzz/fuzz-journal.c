@@ -41,8 +41,12 @@ static const char *text_of(const json_t *record, const char *key)
 static void see_other(void *data, const char *name, const void *record)
 {
     struct seen *seen = data;
+    AUTO_STRV struct strv env = STRV_INIT;
+    const json_t *texts = json_object_get(record, "env");
+    for (size_t i = 0; i < json_array_size(texts); i++)
+        strv_push(&env, json_string_value(json_array_get(texts, i)));
     if (strcmp(name, "intent") == 0)
-        write_again(seen, record_intent(text_of(record, "kind"), text_of(record, "what"),
+        write_again(seen, record_intent(text_of(record, "kind"), text_of(record, "what"), &env,
                                         ++seen->seq, NULL));
     else
         seen->header = json_deep_copy(record);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a run said that it may create outside: who knows how to remove it, what it is, and the
+ * variables that lead there. The run's own are taken as they are; those of a journal are the words
+ * of a file, and are looked at before anybody acts on them.
+ */
+#ifndef CIPLUG_CORE_INTENT_H
+#define CIPLUG_CORE_INTENT_H
+
+#include "strbuf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct intent {
+    char *kind; /* "cgroup", or a plugin's name */
+    char *what;
+    struct strv env; /* NAME=VALUE */
+    uint64_t hash;
+};
+
+struct intents {
+    struct intent *list;
+    size_t n, alloc;
+};
+
+/* Copies. False: it is among them already. */
+bool intents_add(struct intents *intents, const char *kind, const char *what,
+                 const struct strv *env);
+void intents_free(struct intents *intents);
+/* NULL, or why no plugin is asked about an intent that stood in a journal; the caller's. See
+ * docs/keeper.md. */
+char *intent_disbelieved(const struct intent *intent);
+
+#endif
