@@ -63,13 +63,26 @@ static int complain(void *self, const char *text)
 
 /* ---- leaves ---- */
 
+static struct engine_line begin(void *self, const struct ciplug_command *command,
+                                struct ciplug_argv *out, const char *script)
+{
+    return command->shown ? compose_client(api_of(self), command, out, NULL)
+                          : compose_script(api_of(self), command, out, script);
+}
+
 static int up_build(void *self, const struct ciplug_command *command,
                     const struct ciplug_argv *inner, struct ciplug_argv *out)
 {
     (void)inner;
     if (compose_accept(api_of(self), command) || engine_intent(api_of(self), command))
         return -1;
-    struct engine_line line = compose_script(api_of(self), command, out, compose_up_text);
+    struct engine_line line = begin(self, command, out, compose_up_text);
+    if (command->shown) {
+        engine_word(&line, "up");
+        engine_word(&line, "-d");
+        engine_words(&line, NULL, get(self, command, "services"));
+        return engine_end(&line);
+    }
     compose_pass(&line, command, "pull", "pull");
     compose_pass_yes(&line, command, "build", "build");
     compose_pass(&line, command, "wait", "wait");
@@ -82,8 +95,7 @@ static int build_build(void *self, const struct ciplug_command *command,
     (void)inner;
     if (compose_accept(api_of(self), command))
         return -1;
-    struct engine_line line = compose_script(api_of(self), command, out, compose_client_text);
-    engine_word(&line, "--");
+    struct engine_line line = compose_client(api_of(self), command, out, compose_client_text);
     engine_word(&line, "build");
     const char *pull = get(self, command, "pull");
     if (pull && strcmp(pull, "always") == 0)
@@ -101,7 +113,15 @@ static int down_build(void *self, const struct ciplug_command *command,
     (void)inner;
     if (compose_accept(api_of(self), command))
         return -1;
-    struct engine_line line = compose_script(api_of(self), command, out, compose_down_text);
+    struct engine_line line = begin(self, command, out, compose_down_text);
+    if (command->shown) {
+        engine_word(&line, "down");
+        if (compose_is_yes(api_of(self), command, "volumes"))
+            engine_word(&line, "-v");
+        if (compose_is_yes(api_of(self), command, "orphans"))
+            engine_word(&line, "--remove-orphans");
+        return engine_end(&line);
+    }
     compose_pass_yes(&line, command, "volumes", "volumes");
     compose_pass_yes(&line, command, "orphans", "orphans");
     compose_pass_yes(&line, command, "images", "remove_images");
@@ -119,8 +139,7 @@ static int command_build(void *self, const struct ciplug_command *command,
                         "compose.command needs the option args: what docker compose is to do");
     if (compose_accept(api_of(self), command) || engine_intent(api_of(self), command))
         return -1;
-    struct engine_line line = compose_script(api_of(self), command, out, compose_client_text);
-    engine_word(&line, "--");
+    struct engine_line line = compose_client(api_of(self), command, out, compose_client_text);
     engine_words(&line, NULL, args);
     return engine_end(&line);
 }
@@ -130,10 +149,15 @@ static int command_build(void *self, const struct ciplug_command *command,
 /* What both take in front of the service. */
 static void add_options(void *self, const struct ciplug_command *command, struct engine_line *line)
 {
+    const char *workdir = get(self, command, "workdir");
+    char *folder = engine_folder(workdir, command->cwd);
     engine_pair(line, "--user", get(self, command, "user"));
-    engine_pair(line, "--workdir", get(self, command, "workdir"));
+    /* A guard goes on from there to `cwd`. */
+    engine_pair(line, "--workdir", command->guarded ? workdir : folder);
     if (!command->guarded)
         engine_env(line, command);
+    line->failed = line->failed || !folder;
+    free(folder);
 }
 
 static int check_inner(void *self, const struct ciplug_command *command,
@@ -147,11 +171,10 @@ static int check_inner(void *self, const struct ciplug_command *command,
     return compose_accept(api_of(self), command);
 }
 
-static int exec_build(void *self, const struct ciplug_command *command,
-                      const struct ciplug_argv *inner, struct ciplug_argv *out)
+/* The script, project, service, index; options of docker exec, which the script completes. */
+static struct engine_line exec_script(void *self, const struct ciplug_command *command,
+                                      struct ciplug_argv *out)
 {
-    if (check_inner(self, command, inner))
-        return -1;
     struct engine_line line = {.api = api_of(self), .out = out};
     engine_word(&line, "sh");
     engine_word(&line, "-c");
@@ -164,6 +187,30 @@ static int exec_build(void *self, const struct ciplug_command *command,
         engine_word(&line, "-i");
     add_options(self, command, &line);
     engine_word(&line, "--");
+    return line;
+}
+
+static struct engine_line exec_shown(void *self, const struct ciplug_command *command,
+                                     struct ciplug_argv *out)
+{
+    const char *index = get(self, command, "index");
+    struct engine_line line = compose_client(api_of(self), command, out, NULL);
+    engine_word(&line, "exec");
+    engine_word(&line, "-T");
+    if (strcmp(index, "1") != 0)
+        engine_pair(&line, "--index", index);
+    add_options(self, command, &line);
+    engine_word(&line, get(self, command, "service"));
+    return line;
+}
+
+static int exec_build(void *self, const struct ciplug_command *command,
+                      const struct ciplug_argv *inner, struct ciplug_argv *out)
+{
+    if (check_inner(self, command, inner))
+        return -1;
+    struct engine_line line =
+        command->shown ? exec_shown(self, command, out) : exec_script(self, command, out);
     engine_inner(&line, inner);
     return engine_end(&line);
 }
@@ -177,16 +224,15 @@ static char *run_name(const struct ciplug_command *command)
     return n < 0 ? NULL : name;
 }
 
-static void add_run(void *self, const struct ciplug_command *command, struct engine_line *line)
+static void add_run(void *self, const struct ciplug_command *command, struct engine_line *line,
+                    const char *name)
 {
-    char *name = run_name(command);
-    engine_word(line, "--");
+    engine_word(line, "run");
     engine_word(line, "-T");
+    /* What is to be fetched from has to be there when it has ended. */
     if (!command->fetches)
         engine_word(line, "--rm");
-    engine_word(line, "--name");
-    engine_word(line, name);
-    free(name);
+    engine_pair(line, "--name", name);
     if (!compose_is_yes(line->api, command, "deps"))
         engine_word(line, "--no-deps");
     engine_pair(line, "--entrypoint", get(self, command, "entrypoint"));
@@ -199,104 +245,108 @@ static int run_build(void *self, const struct ciplug_command *command,
 {
     if (check_inner(self, command, inner) || engine_intent(api_of(self), command))
         return -1;
-    struct engine_line line = compose_script(api_of(self), command, out, compose_run_text);
-    add_run(self, command, &line);
+    char *name = run_name(command);
+    if (!name)
+        return -1;
+    struct engine_line line = begin(self, command, out, compose_run_text);
+    if (!command->shown) {
+        compose_set(&line, "name", name);
+        engine_word(&line, "--");
+    }
+    add_run(self, command, &line, name);
     engine_inner(&line, inner);
+    free(name);
     return engine_end(&line);
 }
 
 /* ---- beside a command ---- */
 
-static struct engine_place project_place(const struct ciplug_command *command)
-{
-    return (struct engine_place){.client = "docker", .project = command->project};
-}
+typedef int callback(const struct ciplug_api *api, const struct engine_place *place, void *data,
+                     struct ciplug_argv *out);
 
-static struct engine_place exec_place(void *self, const struct ciplug_command *command)
+/* Calls `with` for the container of compose.run (`own`) or compose.exec. */
+static int at_place(void *self, const struct ciplug_command *command, bool own, callback *with,
+                    void *data, struct ciplug_argv *out)
 {
-    struct engine_place place = project_place(command);
-    place.service = get(self, command, "service");
-    place.index = get(self, command, "index");
-    place.user = get(self, command, "user");
-    place.folder = get(self, command, "workdir");
-    return place;
-}
-
-static struct engine_place run_place(void *self, const struct ciplug_command *command,
-                                     const char *name)
-{
-    return (struct engine_place){
+    char *name = own ? run_name(command) : NULL;
+    char *folder = engine_folder(get(self, command, "workdir"), command->cwd);
+    const struct engine_place place = {
         .client = "docker",
         .container = name,
+        .project = command->project,
+        .service = get(self, command, "service"),
+        .index = get(self, command, "index"),
         .user = get(self, command, "user"),
-        .folder = get(self, command, "workdir"),
-        .own = true,
-        .remove = true,
+        .folder = folder,
+        .own = own,
+        .remove = own,
     };
-}
-
-static int exec_stop(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
-{
-    struct engine_place place = exec_place(self, command);
-    return engine_stop(api_of(self), &place, out);
-}
-
-typedef int engine_call(const struct ciplug_api *api, const struct engine_place *place,
-                        struct ciplug_argv *out);
-
-static int of_run(void *self, const struct ciplug_command *command, struct ciplug_argv *out,
-                  engine_call *call)
-{
-    char *name = run_name(command);
-    if (!name)
-        return -1;
-    struct engine_place place = run_place(self, command, name);
-    int result = call(api_of(self), &place, out);
+    int result = -1;
+    if (folder && (name || !own) && compose_accept(api_of(self), command) == 0)
+        result = with(api_of(self), &place, data, out);
+    free(folder);
     free(name);
     return result;
 }
 
+static int stop_there(const struct ciplug_api *api, const struct engine_place *place, void *data,
+                      struct ciplug_argv *out)
+{
+    (void)data;
+    return place->own ? engine_remove(api, place, out) : engine_stop(api, place, out);
+}
+
+static int alive_there(const struct ciplug_api *api, const struct engine_place *place, void *data,
+                       struct ciplug_argv *out)
+{
+    (void)data;
+    return engine_alive(api, place, out);
+}
+
+static int fetch_there(const struct ciplug_api *api, const struct engine_place *place, void *data,
+                       struct ciplug_argv *out)
+{
+    return engine_fetch(api, place, *(const char *const **)data, out);
+}
+
+static int exec_stop(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
+{
+    return at_place(self, command, false, stop_there, NULL, out);
+}
+
 static int run_stop(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
-    return of_run(self, command, out, engine_remove);
+    return at_place(self, command, true, stop_there, NULL, out);
 }
 
 static int exec_alive(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
-    struct engine_place place = exec_place(self, command);
-    return engine_alive(api_of(self), &place, out);
+    return at_place(self, command, false, alive_there, NULL, out);
 }
 
 static int run_alive(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
-    return of_run(self, command, out, engine_alive);
+    return at_place(self, command, true, alive_there, NULL, out);
+}
+
+static int exec_fetch(void *self, const struct ciplug_command *command, const char *const *patterns,
+                      struct ciplug_argv *out)
+{
+    return at_place(self, command, false, fetch_there, &patterns, out);
+}
+
+static int run_fetch(void *self, const struct ciplug_command *command, const char *const *patterns,
+                     struct ciplug_argv *out)
+{
+    return at_place(self, command, true, fetch_there, &patterns, out);
 }
 
 /* Of all services: what a test needed is seldom the container that it ran in. */
 static int project_evidence(void *self, const struct ciplug_command *command,
                             const struct ciplug_result *result, struct ciplug_argv *out)
 {
-    struct engine_place place = project_place(command);
+    const struct engine_place place = {.client = "docker", .project = command->project};
     return engine_evidence(api_of(self), &place, command, result, out);
-}
-
-static int exec_fetch(void *self, const struct ciplug_command *command, const char *const *patterns,
-                      struct ciplug_argv *out)
-{
-    struct engine_place place = exec_place(self, command);
-    return engine_fetch(api_of(self), &place, patterns, out);
-}
-
-static int run_fetch(void *self, const struct ciplug_command *command, const char *const *patterns,
-                     struct ciplug_argv *out)
-{
-    char *name = run_name(command);
-    if (!name)
-        return -1;
-    struct engine_place place = run_place(self, command, name);
-    int result = engine_fetch(api_of(self), &place, patterns, out);
-    free(name);
-    return result;
 }
 
 static int check_with(void *self, const struct ciplug_command *command, struct ciplug_argv *out,

@@ -13,7 +13,7 @@ set -fu
 # shellcheck disable=SC2034 # each script uses some of them
 program='' files='' binary='' project='' run='' owner='' images='' directory=/ services='' many=no \
     isolate=no pool=none size=26 pull=missing build=no wait=healthy profiles='' made='' round=0 \
-    volumes=yes orphans=yes remove_images=no seconds='' \
+    volumes=yes orphans=yes remove_images=no seconds='' name='' \
     prefix='ciplug-compose: ' say_to=2
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     # The names are the plugin's; what the values hold does not matter.

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154
 #
-# compose.run: the input belongs to the command, so the file comes by another descriptor.
+# compose.run: the input belongs to the command, so the file comes by another descriptor. `name` is
+# the container's: a try with a guard that found no shell may have left one.
 read_files </dev/null
 read_subnets </dev/null
 made=$(rewrite write) || exit
+docker rm -f -v "$name" >/dev/null 2>&1 </dev/null
 {
     # shellcheck disable=SC2086 # names of profiles
     printf '%s\n' "$made" | compose -f /dev/fd/3 --project-directory "$directory" $profile_lines \
-        -p "$project" run "$@" 3<&0 0<&4
+        -p "$project" "$@" 3<&0 0<&4
 } 4<&0

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define WHITE " \t\r\n\v\f"
 
@@ -89,8 +88,7 @@ void compose_pass(struct engine_line *line, const struct ciplug_command *command
 bool compose_is_yes(const struct ciplug_api *api, const struct ciplug_command *command,
                     const char *option)
 {
-    const char *text = api->option(api, command, option);
-    return text && *text && (strchr("yYtT1", *text) || strcasecmp(text, "on") == 0);
+    return engine_is_yes(api->option(api, command, option));
 }
 
 void compose_pass_yes(struct engine_line *line, const struct ciplug_command *command,
@@ -251,5 +249,35 @@ struct engine_line compose_script(const struct ciplug_api *api,
     compose_pass(&line, command, "pool", "pool");
     compose_pass(&line, command, "pool_size", "size");
     compose_set(&line, "program", compose_awk_text);
+    return line;
+}
+
+/* As people type it. */
+static struct engine_line shown_client(const struct ciplug_api *api,
+                                       const struct ciplug_command *command,
+                                       struct ciplug_argv *out)
+{
+    struct engine_line line = {.api = api, .out = out};
+    const char *binary = api->option(api, command, "binary");
+    engine_words(&line, NULL, binary && *binary ? binary : "docker compose");
+    char *words = client_words(api, command), *rest = words;
+    if (!words)
+        line.failed = true;
+    for (char *word; rest && (word = strsep(&rest, "\n")) && *word;)
+        engine_word(&line, word);
+    free(words);
+    engine_words(&line, "--profile", api->option(api, command, "profiles"));
+    engine_pair(&line, "-p", command->project);
+    return line;
+}
+
+struct engine_line compose_client(const struct ciplug_api *api,
+                                  const struct ciplug_command *command, struct ciplug_argv *out,
+                                  const char *script)
+{
+    if (command->shown)
+        return shown_client(api, command, out);
+    struct engine_line line = compose_script(api, command, out, script);
+    engine_word(&line, "--");
     return line;
 }

@@ -17,6 +17,11 @@ int compose_accept(const struct ciplug_api *api, const struct ciplug_command *co
 struct engine_line compose_script(const struct ciplug_api *api,
                                   const struct ciplug_command *command, struct ciplug_argv *out,
                                   const char *script);
+/* For the client's own verbs, which come next: the same with the "--", or where the command is only
+ * shown, the client with its options. */
+struct engine_line compose_client(const struct ciplug_api *api,
+                                  const struct ciplug_command *command, struct ciplug_argv *out,
+                                  const char *script);
 /* NAME=VALUE; with a value of NULL: nothing. */
 void compose_set(struct engine_line *line, const char *name, const char *value);
 /* The same with the value of an option: as it stands; with one blank between its words; yes or no;

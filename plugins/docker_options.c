@@ -21,13 +21,7 @@ const char *docker_option(const struct ciplug_api *api, const struct ciplug_comm
 bool docker_is_yes(const struct ciplug_api *api, const struct ciplug_command *command,
                    const char *name)
 {
-    static const char *const words[] = {"yes", "true", "on", "1"};
-    const char *value = docker_option(api, command, name);
-    for (size_t i = 0; value && i < sizeof words / sizeof *words; i++) {
-        if (strcmp(value, words[i]) == 0)
-            return true;
-    }
-    return false;
+    return engine_is_yes(docker_option(api, command, name));
 }
 
 const char *docker_client(const struct ciplug_api *api, const struct ciplug_command *command)
@@ -70,14 +64,7 @@ int docker_check_value(const struct ciplug_api *api, const char *what, const cha
 
 char *docker_folder(const struct ciplug_api *api, const struct ciplug_command *command)
 {
-    const char *folder = docker_option(api, command, "workdir");
-    const char *cwd = command->cwd;
-    char *text = NULL;
-    if (!cwd)
-        return strdup(folder ? folder : "");
-    if (*cwd == '/' || !folder)
-        return strdup(cwd);
-    return asprintf(&text, "%s/%s", folder, cwd) < 0 ? NULL : text;
+    return engine_folder(docker_option(api, command, "workdir"), command->cwd);
 }
 
 static bool has_tag(const char *image)

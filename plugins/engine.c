@@ -84,6 +84,26 @@ void engine_labels(struct engine_line *line, const struct ciplug_command *comman
     engine_pair_of(line, "--label", "ciplug.step=", command->step);
 }
 
+char *engine_folder(const char *workdir, const char *cwd)
+{
+    char *text = NULL;
+    if (!cwd || !*cwd)
+        return strdup(workdir ? workdir : "");
+    if (*cwd == '/' || !workdir || !*workdir)
+        return strdup(cwd);
+    return asprintf(&text, "%s/%s", workdir, cwd) < 0 ? NULL : text;
+}
+
+bool engine_is_yes(const char *text)
+{
+    static const char *const words[] = {"yes", "true", "on", "1"};
+    for (size_t i = 0; text && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 void engine_inner(struct engine_line *line, const struct ciplug_argv *inner)
 {
     if (!line->failed && inner && line->api->argv_append(line->out, inner))

@@ -32,6 +32,11 @@ void engine_words(struct engine_line *line, const char *flag, const char *text);
 void engine_env(struct engine_line *line, const struct ciplug_command *command);
 /* --label ciplug.run=..., .owner, .step: what reap finds. */
 void engine_labels(struct engine_line *line, const struct ciplug_command *command);
+/* Where a command starts at its place: `cwd` of the step (may be NULL), relative to `workdir` (may
+ * be NULL, and that to the image's folder). The caller's, "" for anywhere; NULL: no memory. */
+char *engine_folder(const char *workdir, const char *cwd);
+/* A BOOL option's value, however it was written. */
+bool engine_is_yes(const char *text);
 /* What is inside. */
 void engine_inner(struct engine_line *line, const struct ciplug_argv *inner);
 /* 0 or -1. */

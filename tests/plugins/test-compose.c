@@ -151,8 +151,9 @@ static void run_has_a_name_of_its_own(void **state)
     struct ciplug_argv out = {ARGV_INIT};
     settings = (const char *const[]){"service", "web", "deps", "off", "entrypoint", "", NULL};
     assert_int_equal(build(plugins, plugin, "compose.run", 1, &out), 0);
-    end_is(&out, (const char *const[]){"--", "-T", "--rm", "--name", "ciabcd1234w3-run-unit-7-2",
-                                       "--no-deps", "web", "echo", "-- '", NULL});
+    end_is(&out,
+           (const char *const[]){"--", "run", "-T", "--rm", "--name", "ciabcd1234w3-run-unit-7-2",
+                                 "--no-deps", "web", "echo", "-- '", NULL});
     assert_int_equal(intents, 1);
     struct ciplug_command fetching = command;
     fetching.fetches = 1;
@@ -169,6 +170,39 @@ static void run_has_a_name_of_its_own(void **state)
     end_is(&out, (const char *const[]){"remove", "docker", "ciabcd1234w3-run-unit-7-2", NULL});
     argv_free(&inner.argv);
     argv_free(&out.argv);
+}
+
+static void people_see_the_client(void **state)
+{
+    struct plugins *plugins = *state;
+    struct plugin *plugin = compose(plugins);
+    struct ciplug_argv inner = {ARGV_INIT}, out = {ARGV_INIT};
+    struct ciplug_command shown = command;
+    shown.shown = 1;
+    shown.env = (const char *const[]){NULL};
+    shown.cwd = "spec";
+    strv_push(&inner.argv.words, "true");
+    settings = (const char *const[]){"file", "a.yml",   "service", "web", "profiles",
+                                     "p q",  "workdir", "/app",    NULL};
+    assert_int_equal(builder(plugins, "compose.exec")->build(plugin->self, &shown, &inner, &out),
+                     0);
+    words_are(&out, (const char *const[]){"docker", "compose", "-f", "/work/My App/a.yml",
+                                          "--profile", "p", "--profile", "q", "-p", "ciabcd1234w3",
+                                          "exec", "-T", "--workdir", "/app/spec", "-e",
+                                          "CIPLUG_JOB", "web", "true", NULL});
+    argv_free(&out.argv);
+    out = (struct ciplug_argv){ARGV_INIT};
+    settings = (const char *const[]){"binary", "/opt/dc", "services", "db", NULL};
+    assert_int_equal(builder(plugins, "compose.up")->build(plugin->self, &shown, NULL, &out), 0);
+    words_are(&out, (const char *const[]){"/opt/dc", "-p", "ciabcd1234w3", "up", "-d", "db", NULL});
+    argv_free(&out.argv);
+    out = (struct ciplug_argv){ARGV_INIT};
+    settings = NULL;
+    assert_int_equal(builder(plugins, "compose.down")->build(plugin->self, &shown, NULL, &out), 0);
+    words_are(&out, (const char *const[]){"docker", "compose", "-p", "ciabcd1234w3", "down", "-v",
+                                          "--remove-orphans", NULL});
+    argv_free(&out.argv);
+    argv_free(&inner.argv);
 }
 
 static void files_start_at_the_folder(void **state)
@@ -321,10 +355,10 @@ static void reap_believes_no_journal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(exec_enters_by_labels),     TEST(run_has_a_name_of_its_own),
-        TEST(files_start_at_the_folder), TEST(verbs_get_their_words),
-        TEST(odd_names_are_refused),     TEST(what_follows_names_its_place),
-        TEST(reap_believes_no_journal),
+        TEST(exec_enters_by_labels),        TEST(run_has_a_name_of_its_own),
+        TEST(people_see_the_client),        TEST(files_start_at_the_folder),
+        TEST(verbs_get_their_words),        TEST(odd_names_are_refused),
+        TEST(what_follows_names_its_place), TEST(reap_believes_no_journal),
     };
     return cmocka_run_group_tests(tests, fixtures_make, fixtures_remove);
 }
