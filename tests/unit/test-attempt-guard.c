@@ -3,168 +3,26 @@
  * An attempt of a guarded command: shell scripts stand in for client and guard, and write the
  * marks, or what they may write instead.
  */
-#include "attempt.h"
-#include "keeper-fixture.h"
-#include "strbuf.h"
+#include "attempt-place.h"
 
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define PRELUDE                                                                                    \
     "begin() { printf '\\036ciplug-begin n0nce\\n' | tee /dev/fd/2; }\n"                           \
     "end() { printf '\\036ciplug-end n0nce exit %d left %d\\n' $1 $2 | tee /dev/fd/2; }\n"
 
-/* One for all: it has to be forked before libuv does anything. */
-static struct keeper keeper;
-
-struct place {
-    uv_loop_t loop;
-    struct hands hands;
-    char marker[64];
-    struct attempt_request request;
-    struct attempt_guard guard;
-    /* Of the attempt. */
-    struct attempt *attempt;
-    struct strbuf bytes[2];
-    unsigned started, held, done;
-    bool early; /* bytes came before `started` */
-    struct attempt_end end;
-    void (*when_started)(struct place *place);
-    void (*when_bytes)(struct place *place);
-    void (*when_held)(struct place *place);
-    uv_timer_t timer;
-    void (*when_timer)(struct place *place);
-};
-
-static struct place place;
-
-static void on_started(void *data, const struct attempt_end *so_far)
-{
-    struct place *p = data;
-    p->started++;
-    p->end = *so_far;
-    if (p->when_started)
-        p->when_started(p);
-}
-
-static void on_bytes(void *data, int stream, const void *bytes, size_t length)
-{
-    struct place *p = data;
-    p->early |= p->started == 0;
-    assert_true(length > 0);
-    strbuf_add(&p->bytes[stream - 1], bytes, length);
-    if (p->when_bytes)
-        p->when_bytes(p);
-}
-
-static void on_held(void *data, const struct attempt_end *so_far)
-{
-    struct place *p = data;
-    p->held++;
-    p->end = *so_far;
-    if (p->when_held)
-        p->when_held(p);
-}
-
-static void on_done(void *data, const struct attempt_end *end)
-{
-    struct place *p = data;
-    p->done++;
-    p->end = *end;
-    p->attempt = NULL;
-    uv_stop(&p->loop);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct place *p = timer->data;
-    if (p->attempt && p->when_timer)
-        p->when_timer(p);
-}
-
-static void on_too_late(uv_timer_t *timer)
-{
-    (void)timer;
-    fail_msg("no end within 30 s");
-}
-
-static int setup(void **state)
-{
-    static unsigned serial;
-    place = (struct place){0};
-    snprintf(place.marker, sizeof place.marker, "CIPLUG_JOB=attempt-%d-%u", (int)getpid(),
-             serial++);
-    if (uv_loop_init(&place.loop) < 0)
-        return -1;
-    hands_init(&place.hands, &place.loop, &keeper);
-    uv_timer_init(&place.loop, &place.timer);
-    place.timer.data = &place;
-    place.guard = (struct attempt_guard){.nonce = "n0nce", .prelude = "go\n", .length = 3};
-    place.request = (struct attempt_request){
-        .stdin_fd = -1,
-        .grace_ns = 10 * NS_PER_S,
-        .marker = place.marker,
-        .guard = &place.guard,
-    };
-    *state = &place;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct place *p = *state;
-    hands_close(&p->hands);
-    uv_close((uv_handle_t *)&p->timer, NULL);
-    uv_run(&p->loop, UV_RUN_DEFAULT);
-    hands_free(&p->hands);
-    strbuf_free(&p->bytes[0]);
-    strbuf_free(&p->bytes[1]);
-    return uv_loop_close(&p->loop) < 0 || survivors_after(p->marker, 4000) > 0 ? -1 : 0;
-}
-
-static int start_keeper(void **state)
-{
-    (void)state;
-    return keeper_start(&keeper);
-}
-
-static int end_keeper(void **state)
-{
-    (void)state;
-    return keeper_finish(&keeper, 10 * NS_PER_S);
-}
-
 /* Run the client to its end. */
 static void run(struct place *p, const char *client)
 {
-    static const struct attempt_hooks hooks = {
-        .started = on_started, .bytes = on_bytes, .held = on_held, .done = on_done};
     AUTO_ARGV struct argv argv = ARGV_INIT;
     AUTO_STRBUF struct strbuf script = STRBUF_INIT;
-    uv_timer_t watchdog;
     strbuf_addstr(&script, PRELUDE);
     strbuf_addstr(&script, client);
     strv_push(&argv.words, "sh");
     strv_push(&argv.words, "-c");
     strv_push(&argv.words, strbuf_text(&script));
-    strbuf_clear(&p->bytes[0]);
-    strbuf_clear(&p->bytes[1]);
-    p->started = p->held = p->done = 0;
-    p->early = false;
     p->request.argv = &argv;
-    p->attempt = attempt_start(&p->hands, &p->request, &hooks, p);
-    assert_non_null(p->attempt);
-    uv_timer_init(&p->loop, &watchdog);
-    uv_timer_start(&watchdog, on_too_late, 30000, 0);
-    uv_run(&p->loop, UV_RUN_DEFAULT);
-    uv_close((uv_handle_t *)&watchdog, NULL);
-    uv_timer_stop(&p->timer);
-    uv_run(&p->loop, UV_RUN_NOWAIT);
-    assert_int_equal(p->done, 1);
-    assert_true(p->end.guarded);
-    assert_false(p->early);
+    place_run(p);
 }
 
 static void assert_output(struct place *p, const char *out, const char *err)
@@ -413,14 +271,10 @@ static void a_held_stream_is_waited_for(void **state)
 static void a_client_that_cannot_run_is_refused(void **state)
 {
     struct place *p = *state;
-    static const struct attempt_hooks hooks = {
-        .started = on_started, .bytes = on_bytes, .held = on_held, .done = on_done};
     AUTO_ARGV struct argv argv = ARGV_INIT;
     strv_push(&argv.words, "/no/such/client");
     p->request.argv = &argv;
-    p->attempt = attempt_start(&p->hands, &p->request, &hooks, p);
-    assert_non_null(p->attempt);
-    uv_run(&p->loop, UV_RUN_DEFAULT);
+    place_run(p);
     assert_true(p->end.refused && !p->end.unconfirmed && !p->end.begun);
 }
 
@@ -437,7 +291,7 @@ static void a_lost_hand_is_told(void **state)
     assert_true(p->end.lost && p->end.begun && p->end.unconfirmed);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
 
 int main(void)
 {
@@ -459,5 +313,5 @@ int main(void)
         WITH(a_client_that_cannot_run_is_refused),
         WITH(a_lost_hand_is_told),
     };
-    return cmocka_run_group_tests(tests, start_keeper, end_keeper);
+    return cmocka_run_group_tests(tests, place_keeper, place_end);
 }
