@@ -158,14 +158,17 @@ static void on_evidence_done(void *data, int status, const char *what)
     logfile_close(far->file, on_evidence_closed, execution);
 }
 
-static bool wants_evidence(const struct execution *execution)
+/* And what is known of its end so far. */
+static bool wants_evidence(const struct execution *execution, struct ciplug_result *result)
 {
-    struct ciplug_result result = {0};
     AUTO_STRBUF struct strbuf reason = STRBUF_INIT;
     if (!execution->attempt_done || execution->stopped || execution->executor->rushed)
         return false;
-    int outcome = classify(execution->task->step, &execution->end, &result, &reason);
-    return outcome != CIPLUG_PASSED && outcome != CIPLUG_SKIPPED && outcome != CIPLUG_CANCELLED;
+    result->outcome = classify(execution->task->step, &execution->end, result, &reason);
+    if (execution->far.lost)
+        result->outcome = CIPLUG_ERROR;
+    return result->outcome != CIPLUG_PASSED && result->outcome != CIPLUG_SKIPPED &&
+           result->outcome != CIPLUG_CANCELLED;
 }
 
 /* Whether it runs now. */
@@ -176,8 +179,9 @@ static bool begin_evidence(struct execution *execution)
     const struct task *task = execution->task;
     struct far *far = &execution->far;
     AUTO_ARGV struct argv argv = ARGV_INIT;
-    if (!wants_evidence(execution) ||
-        launch_beside(&execution->launch, LAUNCH_EVIDENCE, &execution->result, NULL, &argv) <= 0)
+    struct ciplug_result result = execution->result;
+    if (!wants_evidence(execution, &result) ||
+        launch_beside(&execution->launch, LAUNCH_EVIDENCE, &result, NULL, &argv) <= 0)
         return false;
     int fd = rundir_log(executor->dir, task->step->name, task->number, task->attempt, "evidence",
                         &far->path);
@@ -284,7 +288,7 @@ void far_free(struct far *far)
 static void fetch_argv(const struct argv *fetch, const char *folder, struct argv *argv)
 {
     static const char script[] =
-        "\"$@\" >.fetched && { [ ! -s .fetched ] || tar -xf .fetched --no-same-owner; } && "
+        "\"$@\" >.fetched && { [ ! -s .fetched ] || tar -xif .fetched --no-same-owner; } && "
         "rm -f .fetched";
     static const char *const words[] = {"sh", "-c", script, "ciplug-fetch"};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)

@@ -193,7 +193,7 @@ window() {
     since_seconds=$((seconds + skew)) since_fraction=$fraction
     since=$since_seconds.$since_fraction
     # News of a death may be a moment later than the death.
-    [ "$2" = later ] && until=$((engine + 1))
+    if [ "$2" = later ]; then until=$((engine + 1)); fi
 }
 
 # TIME: whether it lies in the window.
