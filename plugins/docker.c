@@ -181,7 +181,8 @@ static int make_room(const struct ciplug_api *api, const struct ciplug_command *
     static const char script[] = "\"$1\" rm -f -v \"$2\" >/dev/null 2>&1; shift 2; exec \"$@\"";
     const char *guard = docker_option(api, command, "guard");
     struct engine_line line = {.api = api, .out = out};
-    if (command->guarded || !command->fetches || !guard || strcmp(guard, "auto") != 0)
+    if (command->guarded || command->shown || !command->fetches || !guard ||
+        strcmp(guard, "auto") != 0)
         return 0;
     char *name = docker_name_to_run(api, command);
     engine_word(&line, "sh");

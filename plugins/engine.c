@@ -74,7 +74,8 @@ void engine_env(struct engine_line *line, const struct ciplug_command *command)
         if (strcmp(*name, "CIPLUG_JOB") != 0)
             engine_pair(line, "-e", *name);
     }
-    engine_pair(line, "-e", "CIPLUG_JOB");
+    if (!command->shown)
+        engine_pair(line, "-e", "CIPLUG_JOB");
 }
 
 void engine_labels(struct engine_line *line, const struct ciplug_command *command)
@@ -129,13 +130,23 @@ static const struct kind {
     [ENGINE_NETWORK] = {ALNUM, ALNUM "_.:,=-", "a name, host, none or container:NAME", 512},
 };
 
+/* Each of its parts begins with a letter or digit, and there is no empty one. */
+static bool has_parts(const char *image)
+{
+    for (size_t n; n = strcspn(image, "/:@"), image[n]; image += n + 1) {
+        if (!strchr(ALNUM "_", image[n + 1]) || !image[n + 1])
+            return false;
+    }
+    return true;
+}
+
 static bool is(enum engine_kind kind, const char *text)
 {
     const struct kind *k = &kinds[kind];
-    size_t n = strlen(text);
-    if (n > k->longest || !strchr(k->first, *text) || text[strspn(text, k->rest)] != '\0')
+    if (strlen(text) > k->longest || !strchr(k->first, *text) ||
+        text[strspn(text, k->rest)] != '\0')
         return false;
-    return kind != ENGINE_IMAGE || (!strchr("/:@", text[n - 1]) && !strstr(text, "//"));
+    return kind != ENGINE_IMAGE || has_parts(text);
 }
 
 int engine_accept(const struct ciplug_api *api, enum engine_kind kind, const char *what,
