@@ -186,10 +186,10 @@ static void people_see_the_client(void **state)
                                      "p q",  "workdir", "/app",    NULL};
     assert_int_equal(builder(plugins, "compose.exec")->build(plugin->self, &shown, &inner, &out),
                      0);
-    words_are(&out, (const char *const[]){"docker", "compose", "-f", "/work/My App/a.yml",
-                                          "--profile", "p", "--profile", "q", "-p", "ciabcd1234w3",
-                                          "exec", "-T", "--workdir", "/app/spec", "-e",
-                                          "CIPLUG_JOB", "web", "true", NULL});
+    words_are(&out,
+              (const char *const[]){"docker", "compose", "-f", "/work/My App/a.yml", "--profile",
+                                    "p", "--profile", "q", "-p", "ciabcd1234w3", "exec", "-T",
+                                    "--workdir", "/app/spec", "web", "true", NULL});
     argv_free(&out.argv);
     out = (struct ciplug_argv){ARGV_INIT};
     settings = (const char *const[]){"binary", "/opt/dc", "services", "db", NULL};
