@@ -12,7 +12,7 @@
 
 struct argv {
     struct strv words;
-    struct strv env; /* NAME=VALUE: differences from the caller's environment */
+    struct strv env; /* differences from the caller's environment: NAME=VALUE; NAME: unset */
     char *cwd;       /* absolute, or NULL: the runner's own */
 };
 #define ARGV_INIT                                                                                  \

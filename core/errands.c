@@ -167,7 +167,7 @@ static void begin(struct errands *errands, struct going *going, struct errand *e
         strbuf_addstr(&errand->what, "there was no time left for it");
         return;
     }
-    if (errand->timeout_ns > end - now && SAFEGUARD(errands_end_together))
+    if (errand->timeout_ns > end - now)
         errand->timeout_ns = end - now;
     *going = (struct going){.errands = errands, .errand = errand};
     going->masks[0].mask = going->masks[1].mask = errands->request.mask;

@@ -71,7 +71,7 @@ static bool is_line(const char *text, size_t max)
 
 /* COMPOSE_ for compose, and those that lead every client to its engine. Never PATH, LD_PRELOAD,
  * BASH_ENV: what they name would be run. */
-static bool leads_there(const char *name, size_t length, const char *kind)
+bool intent_variable(const char *kind, const char *name, size_t length)
 {
     size_t n = strlen(kind);
     if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") < length)
@@ -102,14 +102,14 @@ static bool is_our_own(const char *name, size_t length, const char *value)
 
 static char *disbelieved_variable(const char *kind, const char *text)
 {
-    const char *value = strchr(text, '=');
-    if (!value || !is_line(text, VALUE_MAX))
+    size_t length = strcspn(text, "=");
+    const char *value = text + length + (text[length] == '=');
+    if (!is_line(text, VALUE_MAX))
         return xstrdup("its journal holds something that is no variable");
-    size_t length = (size_t)(value++ - text);
-    if (!leads_there(text, length, kind))
+    if (!intent_variable(kind, text, length))
         return xasprintf("its journal sets %.*s, which leads to no place of '%s'", (int)length,
                          text, kind);
-    if (names_programs(text, length) && !is_our_own(text, length, value))
+    if (names_programs(text, length) && *value && !is_our_own(text, length, value))
         return xasprintf("its journal sets %.*s to what is not set here: set it to '%s' if that is "
                          "right",
                          (int)length, text, value);

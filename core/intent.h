@@ -15,7 +15,7 @@
 struct intent {
     char *kind; /* "cgroup", or a plugin's name */
     char *what;
-    struct strv env; /* NAME=VALUE */
+    struct strv env; /* NAME=VALUE; NAME: is not set there */
     uint64_t hash;
 };
 
@@ -28,6 +28,8 @@ struct intents {
 bool intents_add(struct intents *intents, const char *kind, const char *what,
                  const struct strv *env);
 void intents_free(struct intents *intents);
+/* Whether a variable of that name may be in an intent of that kind. */
+bool intent_variable(const char *kind, const char *name, size_t length);
 /* NULL, or why no plugin is asked about an intent that stood in a journal; the caller's. See
  * docs/keeper.md. */
 char *intent_disbelieved(const struct intent *intent);

@@ -68,7 +68,7 @@ struct journal_extra {
 };
 int journal_event(struct journal *journal, const struct ciplug_event *event,
                   const struct journal_extra *extra);
-/* `env`: NAME=VALUE, what leads there; NULL: nothing. */
+/* `env`: what leads there, NAME=VALUE or, unset, NAME; NULL: nothing. */
 int journal_intent(struct journal *journal, const char *kind, const char *what,
                    const struct strv *env);
 /* Gives back what was reserved. Closing twice does nothing. */

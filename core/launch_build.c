@@ -88,7 +88,10 @@ static int take_intent(void *data, const struct plugin *plugin, const char *what
     struct launch_intent intent = {.kind = xstrdup(plugin->table.name), .what = xstrdup(what)};
     for (; names && *names; names++) {
         const char *value = client_variable(launch, *names);
-        if (value && !plan_holds_secret(plan, value))
+        /* Unset is a place, too, and not that of whoever removes it. */
+        if (!value)
+            strv_push(&intent.env, *names);
+        else if (!plan_holds_secret(plan, value))
             strv_take(&intent.env, xasprintf("%s=%s", *names, value));
     }
     for (size_t i = 0; i < launch->n_intents; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin_api.h"
 #include "atomicfile.h"
+#include "intent.h"
 #include "msg.h"
 #include "safeguard.h"
 #include "util.h"
@@ -102,6 +103,14 @@ static int api_intent(const struct ciplug_api *api, const struct ciplug_command 
     const struct plugins *registry = plugin->registry;
     if (!command || !what || !*what || strchr(what, '\n') || !plugin->table.reap)
         return -1;
+    for (const char *const *name = names; name && *name; name++) {
+        if (intent_variable(plugin->table.name, *name, strlen(*name)))
+            continue;
+        msg(MSG_ERROR,
+            "plugin %s: %s may not be in an intent: it does not begin with the plugin's name",
+            plugin->table.name, *name);
+        return -1;
+    }
     /* Outside of build() nothing will be created. */
     return registry->intent ? registry->intent(registry->option_data, plugin, what, names) : 0;
 }

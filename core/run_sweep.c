@@ -19,7 +19,7 @@ int run_note_intents(struct run *run, const struct launch *launch)
     for (size_t i = 0; i < launch->n_intents; i++) {
         const struct launch_intent *intent = &launch->intents[i];
         bool fresh = intents_add(&run->intents, intent->kind, intent->what, &intent->env);
-        if (!fresh && SAFEGUARD(intents_once))
+        if (!fresh)
             continue;
         if (SAFEGUARD(intent_before_start) &&
             journal_intent(&run->journal, intent->kind, intent->what, &intent->env) < 0) {

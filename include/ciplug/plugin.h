@@ -212,9 +212,10 @@ struct ciplug_api {
     int (*file_close)(struct ciplug_file *file, int32_t keep);
 
     /* Since 1.2, only inside build(). Say what the command may create outside, before it does: it
-     * is journaled before the command starts, once for each different one, with those variables of
-     * `names` (closed by NULL; of the command's surroundings) that are set and not masked. When the
-     * run ends, or after its death, the plugin's reap() is asked to remove it. `what`: one line
+     * is journaled before the command starts, once for each different one, with the variables
+     * `names` (closed by NULL; of the command's surroundings; what is not set is unset then, what
+     * is masked not at all), which are those of NAME_ for a plugin "name" and DOCKER_. When the run
+     * ends, or after its death, the plugin's reap() is asked to remove it. `what`: one line
      * that reap() understands. 0 or -1. */
     int (*intent)(const struct ciplug_api *api, const struct ciplug_command *command,
                   const char *what, const char *const *names);

@@ -11,31 +11,21 @@ import os
 import re
 import signal
 import sys
-import unittest
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dead  # noqa: E402
-import plugin  # noqa: E402
-from harness import Case, main, wait_for  # noqa: E402
+from harness import main, wait_for  # noqa: E402
+from outside import Outside, SHOP, USES, set_up_module  # noqa: E402
 
-SHOP = plugin.Workshop()
-unittest.addModuleCleanup(SHOP.close)
 OK = "[step s]\ncommand = true\n"
-USES = "[ciplug]\nplugins = shell outside\n"
 
 
 def setUpModule():  # pylint: disable=invalid-name
-    SHOP.build("outside.c", "outside")
+    set_up_module()
 
 
-class Outside(Case):
-    def setUp(self):
-        super().setUp()
-        self.place = self.dir / "place"
-        self.place.mkdir()
-        self.env.update(CIPLUG_PLUGIN_PATH=str(SHOP.dir), OUTSIDE_PLACE=str(self.place))
-
+class Dead(Outside):
     def die(self):
         running = self.start(USES + "[step s]\nuses = outside\ncount = 2\nworkers = 2\ncommand = exec sleep 600\n")
         wait_for(lambda: len(self.things()) >= 2 or running.process.poll() is not None, "its things")
@@ -45,14 +35,8 @@ class Outside(Case):
         dead.kill_all_of(running)
         return run
 
-    def things(self, run="????????"):
-        return sorted(path.name for path in self.place.glob(f"{run}.*"))
-
     def reaped(self, run):
         return self.run_of(run=run).of("run_reaped")
-
-    def calls(self):
-        return self.read("place/calls").split() if (self.place / "calls").exists() else []
 
     def edit(self, run, change):
         path = self.run_of(run=run).folder / "journal.jsonl"
@@ -69,7 +53,13 @@ class Outside(Case):
         self.edit(run, change)
 
 
-class Removed(Outside):
+class Removed(Dead):
+    def test_is_written_before_its_command_starts(self):
+        self.passes(USES + "[step s]\nuses = outside\ncommand = grep '\"kind\":\"outside\"' .ciplug/latest/journal.jsonl\n")
+        intent, = self.intents()
+        self.assertEqual(intent["what"], f"things of {self.runs()[0]}")
+        self.assertEqual(intent["env"], [f"OUTSIDE_PLACE={self.place}"])
+
     def test_by_the_next_start(self):
         run = self.die()
         ended = self.passes(OK)
@@ -78,7 +68,7 @@ class Removed(Outside):
         record, = self.reaped(run)
         self.assertEqual((record["left"], record["removed"]), ([], ["thing s-1", "thing s-2"]))
         self.passes(OK)
-        self.assertEqual(len(self.calls()), 1, "once is enough")
+        self.assertEqual(self.calls(), 1, "once is enough")
 
     def test_before_anything_of_the_new_run_starts(self):
         self.die()
@@ -98,6 +88,13 @@ class Removed(Outside):
 
     def test_where_the_run_said_that_it_is(self):
         """The caller's variables may lead elsewhere by now."""
+        self.die()
+        self.env["OUTSIDE_PLACE"] = "/nowhere/else"
+        self.passes(OK)
+        self.assertEqual(self.things(), [])
+
+    def test_where_the_run_went_without_saying(self):
+        self.env["OUTSIDE_DEFAULT"] = self.env.pop("OUTSIDE_PLACE")
         self.die()
         self.env["OUTSIDE_PLACE"] = "/nowhere/else"
         self.passes(OK)
@@ -141,7 +138,7 @@ class Removed(Outside):
         self.assertEqual(self.things(run), [])
 
 
-class NotYet(Outside):
+class NotYet(Dead):
     """What cannot be removed is told, and tried again."""
 
     def test_when_the_plugin_is_not_there(self):
@@ -211,12 +208,35 @@ class NotYet(Outside):
         self.assertEqual(self.things(), [])
 
 
-class Disbelieved(Outside):
+class Ending(Dead):
+    """A run that is not killed removes it itself."""
+
+    def test_what_cleanup_steps_leave_is_swept(self):
+        ended = self.passes(USES + "[step s]\nuses = outside\ncommand = true\n[cleanup c]\ncommand = [ -e $OUTSIDE_PLACE/$CI_RUN_ID.s-1 ]\n")
+        self.assertIn("swept what the cleanup steps left: 1 thing", ended.all)
+        self.assertEqual(self.things(), [])
+        self.assertNotIn("left", self.run_of().last("run_finished"))
+        self.assertEqual(self.run_of().final("c")[1]["outcome"], "passed")
+
+    def test_a_second_signal_gives_it_five_seconds(self):
+        self.write("place/hang", "")
+        running = self.start(USES + "[step s]\nuses = outside\ncommand = true\n")
+        self.wait_file("place/hangs")
+        running.send(signal.SIGINT)
+        wait_for(lambda: "a second signal" in running.out() + running.err(), "the first signal to be seen")
+        running.send(signal.SIGINT)
+        ended = running.wait(20)
+        self.assertEqual(ended.status, 130, ended.all)
+        self.assertIn("cannot be removed", ended.all)
+        self.assertTrue(self.run_of().last("run_finished")["left"])
+
+
+class Disbelieved(Dead):
     def left(self, run, text, status=3):
         ended = self.verb("reap", run)
         self.assertEqual(ended.status, status, ended.all)
         self.assertIn(text, ended.err)
-        self.assertEqual(self.calls(), [])
+        self.assertEqual(self.calls(), 0)
         self.assertEqual(len(self.things()), 2)
 
     def test_a_path_instead_of_a_name(self):
@@ -231,8 +251,8 @@ class Disbelieved(Outside):
             with self.subTest(name):
                 self.change_intent(run, env=[f"{name}={self.place}"])
                 self.left(run, f"its journal sets {name}, which leads to no place")
-        self.change_intent(run, env=["OUTSIDE_PLACE"])
-        self.left(run, "no variable")
+        self.change_intent(run, env=["PATH"])
+        self.left(run, "its journal sets PATH, which")
         self.change_intent(run, env=["OUTSIDE_PLACE=a\nb"])
         self.left(run, "no variable")
 
@@ -288,7 +308,7 @@ class Disbelieved(Outside):
         self.left(run, "plugin 'junit' does not say how to remove it")
 
 
-class Untouched(Outside):
+class Untouched(Dead):
     def test_what_living_runs_have(self):
         running = self.start(USES + "[step s]\nuses = outside\ncommand = until [ -e go ]; do sleep 0.02; done\n")
         wait_for(self.things, "its thing")
@@ -314,6 +334,9 @@ if __name__ == "__main__":
         "journal_is_only_a_file": ["Disbelieved.test_variables_that_would_run_something",
                                    "Disbelieved.test_places_that_look_like_options"],
         "journal_of_its_folder": "Disbelieved.test_the_journal_of_another_run",
+        "intent_before_start": "Removed.test_is_written_before_its_command_starts",
+        "sweep_at_end": "Ending.test_what_cleanup_steps_leave_is_swept",
+        "sweep_has_five_seconds": "Ending.test_a_second_signal_gives_it_five_seconds",
         "reap_status_counts": "NotYet.test_when_its_command_fails",
         "errands_are_bounded": "NotYet.test_when_its_command_hangs_a_start_is_late_and_no_more",
     })

@@ -45,7 +45,8 @@ static int outside_build(void *self, const struct ciplug_command *command,
     (void)self;
     snprintf(name, sizeof name, "%s.%s-%u", command->run, command->step, (unsigned)command->number);
     if (say_intent(command) ||
-        add_script(out, ": >\"$OUTSIDE_PLACE/$1\" || exit; shift; exec \"$@\"", name))
+        add_script(out, ": >\"${OUTSIDE_PLACE:-$OUTSIDE_DEFAULT}/$1\" || exit; shift; exec \"$@\"",
+                   name))
         return -1;
     return inner ? outside_api->argv_append(out, inner) : -1;
 }
@@ -56,7 +57,8 @@ static int outside_claim(void *self, const struct ciplug_command *command,
 {
     (void)self;
     const char *what = outside_api->option(outside_api, command, "what");
-    if (outside_api->intent(outside_api, command, what ? what : "nothing", outside_names))
+    const char *const names[] = {outside_api->option(outside_api, command, "variable"), NULL};
+    if (outside_api->intent(outside_api, command, what ? what : "nothing", names))
         return -1;
     return inner ? outside_api->argv_append(out, inner) : -1;
 }
@@ -65,7 +67,7 @@ static int outside_check(void *self, const struct ciplug_command *command, struc
 {
     (void)self;
     return add_script(out,
-                      "cd \"$OUTSIDE_PLACE\" || exit 1; echo \"$1\" >>checked\n"
+                      "cd \"${OUTSIDE_PLACE:-$OUTSIDE_DEFAULT}\" || exit 1; echo \"$1\" >>checked\n"
                       "[ ! -e hang ] || sleep 600\n[ ! -e mute ] || exit 1\n"
                       "cat problems 2>/dev/null; [ ! -e problems ]",
                       command->step);
@@ -87,24 +89,26 @@ static int outside_reap(void *self, const struct ciplug_intent *intent, struct c
         return 0;
     if (strcmp(intent->what, what) != 0 || !intent->owner)
         return -1;
-    if (outside_api->argv_env(out, "OUTSIDE_PLACE", "/nowhere"))
-        return -1;
-    return add_script(out,
-                      "cd \"$OUTSIDE_PLACE\" || exit 1; pwd >&2; echo \"$1\" >>calls\n"
-                      "[ ! -e hang ] || { : >hangs; sleep 600; }\n"
-                      "[ ! -e fail ] || { echo no engine here >&2; exit 1; }\n"
-                      "[ ! -e lie ] || exit 0\n"
-                      "for f in \"$1\".*; do [ ! -e \"$f\" ] || { rm \"$f\"; echo \"thing "
-                      "${f#*.}\"; }; done",
-                      intent->run);
+    return add_script(
+        out,
+        "cd \"${OUTSIDE_PLACE:-$OUTSIDE_DEFAULT}\" || exit 1; pwd >&2; echo \"$1\" >>calls\n"
+        "[ ! -e hang ] || { : >hangs; sleep 600; }\n"
+        "[ ! -e fail ] || { echo no engine here >&2; exit 1; }\n"
+        "[ ! -e lie ] || exit 0\n"
+        "for f in \"$1\".*; do [ ! -e \"$f\" ] || { rm \"$f\"; echo \"thing "
+        "${f#*.}\"; }; done",
+        intent->run);
 }
 
 #define OPTION(variable, text, kind, ...)                                                          \
     static const struct ciplug_option variable = {                                                 \
         .size = sizeof(struct ciplug_option), .name = text, .type = kind, __VA_ARGS__}
 OPTION(outside_what, "what", CIPLUG_OPTION_STRING, .help = "What to claim.");
+OPTION(outside_variable, "variable", CIPLUG_OPTION_STRING, .def = "OUTSIDE_PLACE",
+       .help = "What leads there.");
 OPTION(outside_ramp, "ramp", CIPLUG_OPTION_INTEGER, .min = 1, .max = 100, .help = "How many.");
-static const struct ciplug_option *const outside_options[] = {&outside_what, &outside_ramp, NULL};
+static const struct ciplug_option *const outside_options[] = {&outside_what, &outside_variable,
+                                                              &outside_ramp, NULL};
 
 static const struct ciplug_builder outside_plain = {
     .size = sizeof outside_plain,

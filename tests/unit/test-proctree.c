@@ -251,8 +251,8 @@ static void markers_across_reads_are_found(void **state)
 static void environments_are_merged(void **state)
 {
     (void)state;
-    char *base[] = {(char[]){"A=1"}, (char[]){"AB=2"}, (char[]){"C"}, NULL};
-    char *changes[] = {(char[]){"AB=3"}, (char[]){"D="}, NULL};
+    char *base[] = {(char[]){"A=1"}, (char[]){"AB=2"}, (char[]){"C"}, (char[]){"E=5"}, NULL};
+    char *changes[] = {(char[]){"AB=3"}, (char[]){"E"}, (char[]){"D="}, (char[]){"F"}, NULL};
     AUTO_FREE char **env = spawn_environment(base, changes);
     assert_non_null(env);
     assert_string_equal(env[0], "A=1");
