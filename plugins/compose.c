@@ -14,6 +14,7 @@
  * What needs more than one call of a client is a script that travels in the command: compose_*.sh.
  */
 #include "compose_words.h"
+#include "safeguard.h"
 
 #include "compose_check_sh.h"
 #include "compose_client_sh.h"
@@ -113,8 +114,11 @@ static int down_build(void *self, const struct ciplug_command *command,
     (void)inner;
     if (compose_accept(api_of(self), command))
         return -1;
-    struct engine_line line = begin(self, command, out, compose_down_text);
-    if (command->shown) {
+    bool by_label = !command->shown && SAFEGUARD(down_by_label);
+    struct engine_line line = by_label
+                                  ? begin(self, command, out, compose_down_text)
+                                  : compose_client(api_of(self), command, out, compose_client_text);
+    if (!by_label) {
         engine_word(&line, "down");
         if (compose_is_yes(api_of(self), command, "volumes"))
             engine_word(&line, "-v");
@@ -180,7 +184,7 @@ static struct engine_line exec_script(void *self, const struct ciplug_command *c
     engine_word(&line, "-c");
     engine_word(&line, compose_exec_text);
     engine_word(&line, "ciplug-compose");
-    engine_word(&line, command->project ? command->project : "");
+    engine_word(&line, compose_project(command));
     engine_word(&line, get(self, command, "service"));
     engine_word(&line, get(self, command, "index"));
     if (command->guarded)
@@ -219,8 +223,8 @@ static int exec_build(void *self, const struct ciplug_command *command,
 static char *run_name(const struct ciplug_command *command)
 {
     char *name = NULL;
-    int n = asprintf(&name, "%s-run-%s-%u-%u", command->project ? command->project : "",
-                     command->step, (unsigned)command->number, (unsigned)command->attempt);
+    int n = asprintf(&name, "%s-run-%s-%u-%u", compose_project(command), command->step,
+                     (unsigned)command->number, (unsigned)command->attempt);
     return n < 0 ? NULL : name;
 }
 
@@ -273,7 +277,7 @@ static int at_place(void *self, const struct ciplug_command *command, bool own, 
     const struct engine_place place = {
         .client = "docker",
         .container = name,
-        .project = command->project,
+        .project = compose_project(command),
         .service = get(self, command, "service"),
         .index = get(self, command, "index"),
         .user = get(self, command, "user"),
@@ -345,7 +349,7 @@ static int run_fetch(void *self, const struct ciplug_command *command, const cha
 static int project_evidence(void *self, const struct ciplug_command *command,
                             const struct ciplug_result *result, struct ciplug_argv *out)
 {
-    const struct engine_place place = {.client = "docker", .project = command->project};
+    const struct engine_place place = {.client = "docker", .project = compose_project(command)};
     return engine_evidence(api_of(self), &place, command, result, out);
 }
 
@@ -388,13 +392,15 @@ static int project_enter(void *self, const struct ciplug_command *command, struc
         engine_word(&line, "docker");
         engine_word(&line, "ps");
         engine_word(&line, "-a");
-        engine_pair_of(&line, "--filter", "label=com.docker.compose.project=", command->project);
+        engine_pair_of(&line, "--filter",
+                       "label=com.docker.compose.project=", compose_project(command));
         return engine_end(&line);
     }
     n = asprintf(&text,
                  "docker exec -it $(docker ps -q --filter %s.project=%s --filter %s.service=%s "
                  "--filter %s.container-number=%s) sh",
-                 label, command->project, label, service, label, get(self, command, "index"));
+                 label, compose_project(command), label, service, label,
+                 get(self, command, "index"));
     engine_word(&line, "sh");
     engine_word(&line, "-c");
     engine_word(&line, n < 0 ? NULL : text);

@@ -2,6 +2,7 @@
 #include "compose_words.h"
 #include "compose_awk.h"
 #include "compose_lib_sh.h"
+#include "safeguard.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -57,7 +58,7 @@ int compose_accept(const struct ciplug_api *api, const struct ciplug_command *co
 {
     const char *service = api->option(api, command, "service");
     if (engine_accept(api, ENGINE_NAME, "service", service) ||
-        engine_accept(api, ENGINE_NAME, "project", command->project) ||
+        engine_accept(api, ENGINE_NAME, "project", compose_project(command)) ||
         engine_accept_words(api, ENGINE_NAME, "services", api->option(api, command, "services")) ||
         engine_accept_words(api, ENGINE_NAME, "profiles", api->option(api, command, "profiles")) ||
         engine_accept(api, ENGINE_USER, "user", api->option(api, command, "user")) ||
@@ -66,6 +67,13 @@ int compose_accept(const struct ciplug_api *api, const struct ciplug_command *co
         return -1;
     const char *size = api->option(api, command, "pool_size");
     return accept_pool(api, api->option(api, command, "pool"), size ? size : "26");
+}
+
+const char *compose_project(const struct ciplug_command *command)
+{
+    if (!command->project)
+        return "";
+    return SAFEGUARD(own_project) ? command->project : "everybodys";
 }
 
 void compose_set(struct engine_line *line, const char *name, const char *value)
@@ -228,7 +236,7 @@ struct engine_line compose_script(const struct ciplug_api *api,
 {
     struct engine_line line = {.api = api, .out = out};
     set_text(&line, script);
-    compose_set(&line, "project", command->project);
+    compose_set(&line, "project", compose_project(command));
     compose_set(&line, "run", command->run);
     compose_set(&line, "owner", command->owner);
     char *words = client_words(api, command);
@@ -267,7 +275,7 @@ static struct engine_line shown_client(const struct ciplug_api *api,
         engine_word(&line, word);
     free(words);
     engine_words(&line, "--profile", api->option(api, command, "profiles"));
-    engine_pair(&line, "-p", command->project);
+    engine_pair(&line, "-p", compose_project(command));
     return line;
 }
 

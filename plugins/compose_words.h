@@ -13,6 +13,8 @@ extern const struct ciplug_option *const compose_options[];
 
 /* 0, or -1 after a message: names and paths that a client could take for something else. */
 int compose_accept(const struct ciplug_api *api, const struct ciplug_command *command);
+/* The command's own, so that no two workers and no two runs meet. */
+const char *compose_project(const struct ciplug_command *command);
 /* sh -c LIB+SCRIPT ciplug-compose and what all need; more NAME=VALUE may follow, then "--". */
 struct engine_line compose_script(const struct ciplug_api *api,
                                   const struct ciplug_command *command, struct ciplug_argv *out,

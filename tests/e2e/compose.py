@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Clusters of docker compose at a real engine, by docker-compose 1.29."""
+import os
+import shutil
+import sys
+import textwrap
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from engine import EngineCase  # noqa: E402
+from harness import main, wait_for  # noqa: E402
+
+SLEEP = 'command: ["sleep", "1000"]\n    stop_grace_period: 0s'
+FILE = f"""
+services:
+  db:
+    image: ci-busybox:1
+    {SLEEP}
+    environment:
+      NUMBER: "${{CI_WORKER_NUMBER}} $$x"
+    volumes: ["data:/data"]
+    healthcheck: {{test: ["CMD", "test", "-e", "/data/ready"], interval: 1s, retries: 60}}
+  fill:
+    image: ci-busybox:1
+    command: ["touch", "/data/ready"]
+    volumes: ["data:/data"]
+  web:
+    build: .
+    {SLEEP}
+volumes: {{data: {{}}}}
+"""
+WEB = "FROM ci-busybox:1\nRUN echo built >/built\n"
+SIMPLE = f"services:\n  web:\n    image: ci-busybox:1\n    {SLEEP}\n"
+START = """
+    [ciplug]
+    plugins = shell compose
+    workers = 2
+
+    [compose]
+    service = web
+"""
+END = """
+    [cleanup down]
+    uses = compose.down
+    per = worker
+"""
+
+
+def steps(text, end=END):
+    return "".join(textwrap.dedent(part) for part in (START, text, end))
+
+
+class ComposeCase(EngineCase):
+    @classmethod
+    def setUpClass(cls):
+        if not shutil.which("docker-compose"):
+            raise unittest.SkipTest("no docker-compose (./bootstrap --tests installs it)")
+        super().setUpClass()
+
+
+class Compose(ComposeCase):
+    def test_two_clusters(self):
+        """Build once, up and ready, a queue over both, a container of its own; nothing is left."""
+        self.write("docker-compose.yml", FILE)
+        self.write("Dockerfile", WEB)
+        self.write("look", "docker ps -a --filter label=ciplug.run=$CI_RUN_ID --format '{{.Label \"ciplug.owner\"}} {{.Image}}'\n"
+                           "docker network ls --filter label=ciplug.run=$CI_RUN_ID --format '{{.Name}}'\n"
+                           "docker volume ls --filter label=ciplug.run=$CI_RUN_ID --format '{{.Name}}'\n")
+        ended = self.passes(steps("""
+            [step image]
+            uses = compose.build
+
+            [step up]
+            uses = compose.up
+            per = worker
+
+            [step look]
+            command = sh look
+
+            [step names]
+            uses = compose.exec
+            workers = 1
+            command = echo a; echo "b c"; cat /built
+
+            [step unit]
+            uses = compose.exec
+            items_from = names
+            workers = 2-
+            command = echo {item} $PROJECT_NAME; read x || echo no input
+
+            [step db]
+            needs = up
+            uses = compose.exec
+            compose.service = db
+            per = worker
+            command = echo "$NUMBER"
+
+            [step alone]
+            uses = compose.run
+            workers = 1
+            command = echo alone $CI_STEP; exit 7
+
+            [step ps]
+            needs = up
+            uses = compose.command
+            workers = 1
+            compose.args = ps -q web
+        """), "--set", "alone.skip_codes=7")
+        project = f"ci{self.runs()[0]}w"
+        look = self.read(".ciplug/latest/logs/look/1.out").splitlines()
+        self.assertEqual(len(look), 6 + 2 + 2, look)
+        self.assertEqual({line.split()[0] for line in look[:6]}, {look[0].split()[0]})
+        self.assertRegex(look[0], r"^[0-9a-f-]{36}\.[0-9]+\.[0-9]+ ")
+        self.assertEqual(sorted(look[6:]), [f"{project}1_data", f"{project}1_default", f"{project}2_data", f"{project}2_default"])
+        built = {line.split()[1] for line in look[:6]} - {self.image}
+        self.assertEqual(len(built), 1, "one image for both")
+        self.assertRegex(built.pop(), r"^ciplug-[a-z0-9]+-[0-9a-f]{8}_web$")
+        self.assertEqual(self.read(".ciplug/latest/logs/names/1.out"), "a\nb c\nbuilt\n")
+        self.assertEqual(self.read(".ciplug/latest/logs/unit/2.out"), f"b c {project}2\nno input\n")
+        self.assertEqual([self.read(f".ciplug/latest/logs/db/{n}.out") for n in (1, 2)], ["1 $x\n", "2 $x\n"])
+        self.assertEqual(self.read(".ciplug/latest/logs/alone/1.out"), "alone alone\n")
+        self.assertRegex(self.read(".ciplug/latest/logs/ps/1.out"), r"^[0-9a-f]{64}\n$")
+        self.assertEqual(self.outcomes("alone"), ["skipped"])
+        self.assertNotIn("warn", ended.err)
+
+    def test_the_second_version_of_the_client(self):
+        """A stand-in for it: the same verbs below `docker compose`."""
+        self.write("docker-compose.yml", SIMPLE)
+        real = shutil.which("docker")
+        wrapper = self.write("bin/docker", f"""#!/bin/sh
+            [ "$1" = compose ] || exec {real} "$@"
+            shift
+            echo "$*" >>{self.dir}/said
+            [ "$1" != version ] || exit 0
+            exec {shutil.which('docker-compose')} "$@"
+        """)
+        wrapper.chmod(0o755)
+        self.passes(steps("""
+            [step up]
+            uses = compose.up
+
+            [step exec]
+            uses = compose.exec
+            command = echo hello
+        """), "-j1", env={"PATH": f"{self.dir}/bin:{self.env['PATH']}"})
+        said = self.read("said").splitlines()
+        self.assertEqual(said[0], "version")
+        self.assertRegex(said[1], r"^-p ci[a-z0-9]{8}w1 config$")
+        self.assertRegex(said[2], r"^-f - --project-directory \S+ -p \S+ up -d --no-build$")
+        self.assertEqual(len(said), 3, "only up needs it")
+
+    def test_up_says_what_is_wrong(self):
+        self.write("docker-compose.yml", SIMPLE + """
+  bad:
+    image: ci-busybox:1
+    command: ["sh", "-c", "echo no such table >&2; exit 3"]
+  sick:
+    image: ci-busybox:1
+    command: ["sleep", "1000"]
+    stop_grace_period: 0s
+    healthcheck: {test: ["CMD", "false"], interval: 1s, retries: 1}
+""")
+        for services, message in ("web bad", "service bad: Exited (3)"), ("sick", "service sick: Up"):
+            with self.subTest(services):
+                ended = self.ci(steps(f"""
+                    [step up]
+                    uses = compose.up
+                    compose.services = {services}
+                """), "-j1")
+                self.assertEqual(ended.status, 1)
+                self.assertIn(message, self.read(".ciplug/latest/logs/up/1.err"))
+                self.assertIn(services.split()[-1], self.run_of().final("up")[1]["reason"])
+                if services != "sick":
+                    self.assertIn("bad: no such table", self.read(".ciplug/latest/logs/up/1.err"))
+
+    def test_images_that_are_missing(self):
+        self.write("docker-compose.yml", "services:\n  web:\n    build: .\n  db:\n    image: nowhere.invalid/x:1\n")
+        self.write("Dockerfile", WEB)
+        for options, message in (("services = web", "has to run before, or compose.build = yes"),
+                                 ("services = db\ncompose.pull = never", "image nowhere.invalid/x:1 of service db is not here")):
+            ended = self.ci(steps(f"[step up]\nuses = compose.up\ncompose.{options}\n", ""), "-j1")
+            self.assertEqual(ended.status, 1)
+            self.assertIn(message, self.read(".ciplug/latest/logs/up/1.err"))
+        self.assertEqual(self.engine.leftovers(), [])
+
+    def test_fixed_names_and_ports(self):
+        """Two projects with what only one can have: said what to do about it; and with isolate both run."""
+        self.write("docker-compose.yml", SIMPLE + """
+    container_name: the_web
+    ports: ["8080:80", "127.0.0.1:9001:81"]
+    networks: [inside]
+networks:
+  inside: {name: the_network}
+volumes:
+  data: {name: the_volume}
+""")
+        ini = steps("""
+            [step up]
+            uses = compose.up
+            per = worker
+
+            [step exec]
+            uses = compose.exec
+            per = worker
+            command = hostname
+        """)
+        ended = self.ci(ini, "--keep-going")
+        self.assertEqual(ended.status, 1)
+        self.assertIn("compose.isolate = yes gives each project ports and container names of its own",
+                      self.read(".ciplug/latest/logs/up/1.err") + self.read(".ciplug/latest/logs/up/2.err"))
+        self.passes(ini, "--set", "compose.isolate=yes")
+
+    def test_a_service_that_does_not_run(self):
+        self.write("docker-compose.yml", SIMPLE + "  once:\n    image: ci-busybox:1\n    command: ['true']\n")
+        ended = self.ci(steps("""
+            [step up]
+            uses = compose.up
+
+            [step exec]
+            uses = compose.exec
+            compose.service = once
+            command = true
+        """), "-j1")
+        self.assertIn("service once does not run in project", ended.all)
+        self.assertIn("Exited (0)", ended.all)
+        self.assertNotEqual(ended.status, 0)
+
+    def test_down_needs_no_file(self):
+        """It is broken meanwhile, a network is there twice, one container is an orphan; a project that was never up is fine."""
+        self.write("docker-compose.yml", SIMPLE)
+        self.passes(steps("""
+            [step up]
+            uses = compose.up
+            workers = 1
+
+            [step break]
+            command =
+                p=ci${CI_RUN_ID}w1
+                docker network create --label com.docker.compose.project=$p ${p}_default
+                docker run -d --label com.docker.compose.project=$p --label com.docker.compose.service=gone ci-busybox:1 sleep 1000
+                echo broken: [ >docker-compose.yml
+        """, END + "    compose.timeout = 1s\n"), "-j2")
+        self.assertEqual(self.engine.leftovers(), [])
+
+    def test_down_names_what_cannot_go(self):
+        self.write("docker-compose.yml", SIMPLE)
+        ended = self.ci(steps("""
+            [step up]
+            uses = compose.up
+
+            [step hold]
+            command = docker run -d --name foreigner --network ${PROJECT_NAME}_default ci-busybox:1 sleep 1000
+        """), "-j1")
+        self.assertRegex(ended.all, r"still there of project ci\S+: ci\S+_default")
+        self.engine.docker("rm", "-f", "foreigner")
+        self.engine.clean()
+
+    def test_a_service_that_died_is_the_reason(self):
+        self.write("docker-compose.yml", SIMPLE + f"  db:\n    image: ci-busybox:1\n    {SLEEP}\n")
+        self.fifo("go")
+        running = self.start(steps("""
+            [step up]
+            uses = compose.up
+
+            [step test]
+            uses = compose.exec
+            command = echo begun; while ! test -e /stop; do sleep 0.1; done; exit 9
+        """), "-j1")
+        wait_for(lambda: "begun" in (self.read(".ciplug/latest/logs/test/1.out")
+                                     if (self.dir / ".ciplug/latest/logs/test/1.out").exists() else ""), "the test")
+        project = f"ci{self.runs()[0]}w1"
+        self.engine.docker("kill", f"{project}_db_1")
+        self.engine.docker("exec", f"{project}_web_1", "touch", "/stop")
+        self.assertEqual(running.wait().status, 1)
+        reason = self.run_of().final("test")[1]["reason"]
+        self.assertIn("exit code 9", reason)
+        self.assertRegex(reason, "service db .*137")
+
+
+class AtOnce(ComposeCase):
+    def test_two_runs_in_one_folder(self):
+        self.write("docker-compose.yml", SIMPLE)
+        ini = steps("""
+            [step up]
+            uses = compose.up
+            per = worker
+
+            [step exec]
+            uses = compose.exec
+            per = worker
+            command = echo {project}
+        """)
+        ended = []
+        threads = [threading.Thread(target=lambda: ended.append(self.ci(ini))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([one.status for one in ended], [0, 0], [one.all for one in ended])
+
+
+if __name__ == "__main__":
+    main()
