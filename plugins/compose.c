@@ -79,8 +79,7 @@ static int up_build(void *self, const struct ciplug_command *command,
         return -1;
     struct engine_line line = begin(self, command, out, compose_up_text);
     if (command->shown) {
-        engine_word(&line, "up");
-        engine_word(&line, "-d");
+        engine_words(&line, NULL, "up -d");
         engine_words(&line, NULL, get(self, command, "services"));
         return engine_end(&line);
     }
@@ -180,8 +179,7 @@ static struct engine_line exec_script(void *self, const struct ciplug_command *c
                                       struct ciplug_argv *out)
 {
     struct engine_line line = {.api = api_of(self), .out = out};
-    engine_word(&line, "sh");
-    engine_word(&line, "-c");
+    engine_words(&line, NULL, "sh -c");
     engine_word(&line, compose_exec_text);
     engine_word(&line, "ciplug-compose");
     engine_word(&line, compose_project(command));
@@ -199,8 +197,7 @@ static struct engine_line exec_shown(void *self, const struct ciplug_command *co
 {
     const char *index = get(self, command, "index");
     struct engine_line line = compose_client(api_of(self), command, out, NULL);
-    engine_word(&line, "exec");
-    engine_word(&line, "-T");
+    engine_words(&line, NULL, "exec -T");
     if (strcmp(index, "1") != 0)
         engine_pair(&line, "--index", index);
     add_options(self, command, &line);
@@ -231,8 +228,7 @@ static char *run_name(const struct ciplug_command *command)
 static void add_run(void *self, const struct ciplug_command *command, struct engine_line *line,
                     const char *name)
 {
-    engine_word(line, "run");
-    engine_word(line, "-T");
+    engine_words(line, NULL, "run -T");
     /* What is to be fetched from has to be there when it has ended. */
     if (!command->fetches)
         engine_word(line, "--rm");
@@ -389,9 +385,7 @@ static int project_enter(void *self, const struct ciplug_command *command, struc
     if (compose_accept(api_of(self), command))
         return -1;
     if (!service || !*service) {
-        engine_word(&line, "docker");
-        engine_word(&line, "ps");
-        engine_word(&line, "-a");
+        engine_words(&line, NULL, "docker ps -a");
         engine_pair_of(&line, "--filter",
                        "label=com.docker.compose.project=", compose_project(command));
         return engine_end(&line);
@@ -401,8 +395,7 @@ static int project_enter(void *self, const struct ciplug_command *command, struc
                  "--filter %s.container-number=%s) sh",
                  label, compose_project(command), label, service, label,
                  get(self, command, "index"));
-    engine_word(&line, "sh");
-    engine_word(&line, "-c");
+    engine_words(&line, NULL, "sh -c");
     engine_word(&line, n < 0 ? NULL : text);
     if (n >= 0)
         free(text);

@@ -4,6 +4,7 @@
 
 compose.down leaves no container, network or volume of the project, whatever `up` had come to and whether the compose file
 is still valid. It goes by labels and looks again; what cannot be removed fails the step and is named."""
+import json
 import os
 import shutil
 import sys
@@ -12,8 +13,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from engine import EngineCase  # noqa: E402
-from harness import main  # noqa: E402
+from engine import Connection, EngineCase  # noqa: E402
+from harness import main, wait_for  # noqa: E402
 
 POINTS = min(20, int(os.environ.get("CIPLUG_TEST_REPEATS", "5")))
 FILE = """
@@ -92,15 +93,27 @@ class HalfUp(EngineCase):
         self.assertEqual((ended.status, left), (1, []))
         self.assertIn("/nowhere", self.read(".ciplug/latest/logs/up/1.err"))
 
+    def make_network(self, name, project):
+        """By the engine's own interface, which lets two have the same name."""
+        connection = Connection(self.engine.folder / "sock", 60)
+        body = json.dumps({"Name": name, "Labels": {"com.docker.compose.project": project, "com.docker.compose.network": "default"}})
+        connection.request("POST", "/networks/create", body, {"Content-Type": "application/json"})
+        self.assertEqual(connection.getresponse().status, 201)
+        connection.close()
+
     def test_made_twice_and_no_file(self):
         """As two clients at once leave it: docker-compose finds two networks of a name and gives up."""
         self.write("docker-compose.yml", textwrap.dedent(FILE))
-        ended = self.ci((INI % "").replace("[cleanup down]", """[step twice]
-    command =
-        docker network create --label com.docker.compose.project={project} {project}_default
-        echo broken: [ >docker-compose.yml
+        self.fifo("go")
+        running = self.start((INI % "").replace("    [cleanup down]", """    [step twice]
+    command = touch here; read x <go; echo broken: [ >docker-compose.yml
 
-    [cleanup down]"""), patience=600)
+    [cleanup down]"""))
+        wait_for((self.dir / "here").exists, "the step", 600)
+        project = f"ci{self.runs()[0]}w1"
+        self.make_network(f"{project}_default", project)
+        self.open_fifo("go")
+        ended = running.wait(600)
         self.assertEqual([record["outcome"] for record in self.run_of().final("down").values()], ["passed"], ended.all)
         self.assertEqual(self.read(".ciplug/latest/logs/look/1.out").split(), [])
 
