@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NOTICE_MAX 4096 /* columns */
+
 enum { NEVER_CANCELLED, NEVER_SKIPPED };
 
 static bool quiet(const struct console *console)
@@ -267,8 +269,9 @@ static void on_run_notice(struct console *console, const struct ciplug_event *ev
     if (quiet(console))
         return;
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
-    strbuf_addstr(&line, "ciplug");
-    format_reason(&line, event->text);
+    /* Whole: there are commands to be pasted among them. */
+    strbuf_addstr(&line, "ciplug: ");
+    harmless_name(&line, event->text ? event->text : "", NOTICE_MAX);
     strbuf_addch(&line, '\n');
     console_say(console, &line, false);
 }

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define AGAIN_NS    (3 * NS_PER_S) /* at a start, for a command that has failed at one before */
+#define AGAIN_NS    (3 * NS_PER_S) /* at a start, for a command that has hung before */
 #define PATIENCE_MS 1000           /* for one thing */
 
 /* A dead run, as its journal has it. */
@@ -30,7 +30,9 @@ struct dead {
     pid_t runner;
     uint64_t start; /* of the runner */
     struct intents intents;
-    size_t left_before; /* by the last run_reaped */
+    size_t left_before; /* by the last run_reaped; */
+    bool hung_before;   /* some of it because a command of a plugin did not end, and nothing came
+                           of it */
 };
 
 static unsigned patience(const struct reap *reap)
@@ -99,8 +101,7 @@ static void end_outside(struct dead *dead)
         .owner = owner,
         .intents = &dead->intents,
         .from_journal = true,
-        .each_ns =
-            dead->left_before && reap->each_ns > AGAIN_NS && !reap->all ? AGAIN_NS : reap->each_ns,
+        .each_ns = dead->hung_before && !reap->all ? AGAIN_NS : reap->each_ns,
     };
     if (!names_outside(dead) || !SAFEGUARD(reap_by_plugin))
         return;
@@ -143,13 +144,27 @@ static void read_intent(struct dead *dead, const json_t *record)
                       json_string_value(json_object_get(record, "what")), &env);
 }
 
+static void read_reaped(struct dead *dead, const json_t *record)
+{
+    const json_t *left = json_object_get(record, "left");
+    dead->left_before = json_array_size(left);
+    dead->hung_before = false;
+    for (size_t i = 0; i < dead->left_before; i++) {
+        const char *text = json_string_value(json_array_get(left, i));
+        dead->hung_before |= text && strstr(text, ": timed out after ");
+    }
+    /* A slow one, that has got on, needs its time again. */
+    if (json_array_size(json_object_get(record, "removed")) > 0)
+        dead->hung_before = false;
+}
+
 static void on_record(void *data, const char *name, const void *record)
 {
     struct dead *dead = data;
     if (strcmp(name, "intent") == 0) {
         read_intent(dead, record);
     } else if (strcmp(name, "run_reaped") == 0) {
-        dead->left_before = json_array_size(json_object_get(record, "left"));
+        read_reaped(dead, record);
     } else {
         read_header(dead, record);
     }

@@ -130,7 +130,7 @@ class Keep(Outside):
         ended = self.ci(ONE + "false\n", "--keep")
         run, = self.runs()
         self.assertIn(f"look inside: env PROJECT_NAME=ci{run}w1", ended.all)
-        self.assertIn(f"enter ci{run}w1 'two words'", ended.all)
+        self.assertRegex(ended.all, f"enter ci{run}w1 'two words' a-long-word[a-z-]*-end\n")
         self.assertIn(f"end it with: ciplug reap {run}\n", ended.all)
         self.assertEqual(self.things(), [f"{run}.s-1"])
         self.assertEqual(self.calls(), 0)

@@ -73,11 +73,16 @@ static int outside_check(void *self, const struct ciplug_command *command, struc
                       command->step);
 }
 
+#define LONG_WORD                                                                                  \
+    "a-long-word-that-would-not-fit-into-a-line-of-a-terminal-if-anybody-cut-what-is-to-be-"       \
+    "pasted-to-the-width-of-one-"
+
 static int outside_enter(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
     (void)self;
     return outside_api->argv_add(out, "enter") || outside_api->argv_add(out, command->project) ||
-           outside_api->argv_add(out, "two words");
+           outside_api->argv_add(out, "two words") ||
+           outside_api->argv_add(out, LONG_WORD LONG_WORD LONG_WORD "end");
 }
 
 static int outside_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out)
