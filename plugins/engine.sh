@@ -34,6 +34,12 @@ last_line() {
     printf '%s' "${said##*"$newline"}"
 }
 
+# Why the client failed: hints may follow.
+first_line() {
+    said=${said#"$newline"}
+    printf '%s' "${said%%"$newline"*}"
+}
+
 # Whether the engine answers; $why it does not.
 answers() {
     said=$(d version -f '{{.Server.Version}}' 2>&1)
@@ -41,7 +47,7 @@ answers() {
     0) return 0 ;;
     137) why="it said nothing for $patience s" ;;
     127) why="there is no program '$client'" ;;
-    *) why=$(last_line) ;;
+    *) why=$(first_line) ;;
     esac
     return 1
 }
@@ -89,26 +95,42 @@ kill_container() {
         pause 0.2
     done
     if running "$1" || ! answers; then
-        fail "$name cannot be killed: $(last_line)"
+        fail "$name cannot be killed: $(first_line)"
     fi
     ended="$name was killed as a whole: $2"
 }
 
-# All rights where they are given: without, root cannot look into processes of others.
+# CONTAINER OPTION...: the killer in there; 1 unless it has seen nothing left.
+try_killing() {
+    where=$1
+    shift
+    said=$(bounded 9 exec "$@" "$where" sh -c "$killer" ciplug-kill "$CIPLUG_STOP_JOB" 2>&1) || return
+    case $(last_line) in
+    nothing*) ;;
+    *) killed=$(last_line) ;;
+    esac
+}
+
+# With all rights where those are given. Without them root cannot look into processes of others:
+# then once more as the command's user.
 kill_inside() {
+    killed='nothing of it was left'
     d unpause "$1" >/dev/null 2>&1
-    said=$(bounded 9 exec --privileged --user 0 "$1" sh -c "$3" ciplug-kill "$CIPLUG_STOP_JOB" 2>&1) && return
+    try_killing "$1" --privileged --user 0 && return
     [ $? != 137 ] || return 1
-    said=$(bounded 9 exec ${2:+--user "$2"} "$1" sh -c "$3" ciplug-kill "$CIPLUG_STOP_JOB" 2>&1)
+    try_killing "$1" --user 0 && try_killing "$1" ${2:+--user "$2"}
 }
 
 stop() {
-    name=$(name_of "$1") ended=
+    name=$(name_of "$1") killer=$3 ended=
     find_ids "$1" || fail "the engine does not answer, so what runs in $name is not ended: $why"
     for id in $ids; do
         running "$id" || continue
-        if [ -n "$CIPLUG_STOP_JOB" ] && kill_inside "$id" "$2" "$3"; then
-            ended=${ended:-"$name: $(last_line)"}
+        if [ -n "$CIPLUG_STOP_JOB" ] && kill_inside "$id" "$2"; then
+            case $killed in
+            nothing*) ended=${ended:-"$name: $killed"} ;;
+            *) ended="$name: $killed" ;;
+            esac
         elif running "$id"; then
             kill_container "$id" "what ran in it could not be ended alone"
         fi
@@ -133,7 +155,7 @@ remove() {
         fi
         pause 0.5
     done
-    fail "container $1 cannot be removed: $(last_line)"
+    fail "container $1 cannot be removed: $(first_line)"
 }
 
 # ---- alive: PLACE ABSENT (yes: one that is not there may still be on its way, as of docker run)
@@ -314,9 +336,9 @@ copy_out() {
     mkdir -p "$copy$folder" || return 1
     for pattern; do
         literal_of "$pattern"
-        case $literal in /*) ;; *) literal=$folder/$literal ;; esac
+        case $pattern in /*) ;; *) literal=${folder%/}/$literal ;; esac
         case $literal in
-        . | / | /. | //. | '')
+        '' | / | /.)
             echo "$pattern: whole file systems are not copied out of a container: name a folder" >&2
             continue
             ;;
@@ -414,7 +436,7 @@ listed() {
     all=$(d "$@" --format "{{.${format%% *}}}|$labels|{{.${format##* }}}" 2>&1) || {
         said=$all
         answers || said=$why
-        fail "the engine does not answer, so what the run made on it is still there: $(last_line)"
+        fail "the engine does not answer, so what the run made on it is still there: $(first_line)"
     }
     printf '%s\n' "$all" | ours
 }
@@ -426,7 +448,7 @@ remove_one() {
     if said=$(bounded 30 "$@" "$id" 2>&1); then
         printf '%s %s\n' "$kind" "$thing"
     else
-        left="${left:+$left, }$kind $thing ($(last_line))"
+        left="${left:+$left, }$kind $thing ($(first_line))"
     fi
 }
 
