@@ -195,23 +195,26 @@ static void a_stop_is_told_to_the_guard(void **state)
     assert_true(p->end.confirmed);
 }
 
-static void stop_once(struct place *p)
+static void stop_soon(struct place *p)
 {
-    if (p->end.started)
-        attempt_stop(p->attempt, SIGTERM);
+    uv_timer_start(&p->timer, on_timer, 100, 0);
 }
 
 /* Trailers that were seen before the stop: what had ended, had ended. */
 static void who_has_ended_cannot_be_stopped(void **state)
 {
     struct place *p = *state;
-    p->when_timer = stop_once;
-    uv_timer_start(&p->timer, on_timer, 150, 0);
-    run(p, "begin; end 0 0; sleep 600; true");
+    /* At one stroke: as soon as it has begun, it has ended. */
+    static const char client[] = "all=$({ begin; end 0 0; } 2>/dev/null; echo .); "
+                                 "printf %s \"${all%.}\" | tee /dev/fd/2; sleep 600; true";
+    p->when_started = stop_soon;
+    p->when_timer = stop;
+    run(p, client);
     assert_true(p->end.confirmed);
     assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
-    p->request.timeout_ns = 150 * NS_PER_MS;
-    run(p, "begin; end 0 0; sleep 600; true");
+    p->when_started = NULL;
+    p->request.timeout_ns = 100 * NS_PER_MS;
+    run(p, client);
     assert_true(p->end.confirmed);
     assert_int_equal(p->end.ended, HAND_ENDED_ITSELF);
 }

@@ -161,7 +161,7 @@ static void the_runners_end_closes_the_channel(void **state)
     uint64_t from = clock_mono_ns();
     hand_close(&f->hand);
     fixture_await(f, "<go>\n<k>\n<eof>\n");
-    assert_true(clock_mono_ns() - from < NS_PER_S);
+    assert_true(clock_mono_ns() - from < 1900 * NS_PER_MS);
     assert_true(survivors(f->marker) > 0);
     assert_int_equal(survivors_after(f->marker, 8000), 0);
     assert_true(clock_mono_ns() - from >= 1990 * NS_PER_MS);
@@ -172,19 +172,19 @@ static void the_limit_counts_from_the_begin(void **state)
     struct fixture *f = *state;
     for (int late = 0; late < 2; late++) {
         fixture_script(f, TELL);
-        f->request.timeout_ns = 300 * NS_PER_MS;
+        f->request.timeout_ns = late ? 3 * NS_PER_S : 300 * NS_PER_MS;
         start_guarded(f, "go\n", 3);
         fixture_await(f, "<go>");
         struct pollfd fd = {f->hand.fd, POLLIN, 0};
         assert_int_equal(fixture_wait(f, HAND_STARTED), HAND_STARTED);
         assert_int_equal(poll(&fd, 1, 500), 0);
         /* Seen by a runner that stood still itself, or just now. */
-        uint64_t from = clock_mono_ns() - (late ? 200 * NS_PER_MS : 0);
-        begin(f, from);
-        begin(f, from + 200 * NS_PER_MS);
+        uint64_t now = clock_mono_ns();
+        begin(f, late ? now - 3 * NS_PER_S : now);
+        begin(f, now + 3 * NS_PER_S);
         assert_int_equal(fixture_wait(f, HAND_DEADLINE), HAND_DEADLINE);
-        uint64_t took = f->event[HAND_DEADLINE].at_ns - from;
-        assert_true(took >= 300 * NS_PER_MS && took < 480 * NS_PER_MS);
+        uint64_t took = f->event[HAND_DEADLINE].at_ns - now;
+        assert_true(took >= (late ? 0 : 300 * NS_PER_MS) && took < 2500 * NS_PER_MS);
         order(f, HAND_KILL);
         assert_int_equal(fixture_wait(f, HAND_DONE), HAND_DONE);
         assert_int_equal(f->event[HAND_DONE].ended, HAND_ENDED_TIMEOUT);
@@ -227,7 +227,7 @@ static void a_pause_stops_the_limit(void **state)
     order(f, HAND_RESUME);
     assert_int_equal(fixture_wait(f, HAND_DEADLINE), HAND_DEADLINE);
     uint64_t took = f->event[HAND_DEADLINE].at_ns - resumed;
-    assert_true(took >= 590 * NS_PER_MS && took < 880 * NS_PER_MS);
+    assert_true(took >= 590 * NS_PER_MS && took < 1200 * NS_PER_MS);
     order(f, HAND_KILL);
     assert_int_equal(fixture_wait(f, HAND_DONE), HAND_DONE);
     assert_string_equal(fixture_output(f), "<p>\n<c>\n<s TERM>\n<k>\n<eof>\n");
