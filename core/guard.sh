@@ -7,16 +7,20 @@
 #
 # All names start with g_: what the place exports under another is the command's, and stays.
 #
-# Three processes. The first starts the command in the foreground (in the background it would ignore
-# INT and QUIT, and `wait` would come back for every trapped signal), and looks for what it left. The
-# watcher ends the tree when the reader says so or for silence; the reader, its child, takes orders.
+# Up to three processes. The first starts the command in the foreground (in the background it would
+# ignore INT and QUIT, and `wait` would come back for every trapped signal), and looks for what it
+# left. Its children are the watcher, which ends the tree after silence, and the reader of orders.
 
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
 
-# Whatever a command may send to its process group (`kill 0`) is none of the guard's business. To
-# ignore it would make the command ignore it.
-g_deaf='trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM'
-$g_deaf
+# What a command may send to its process group (`kill 0`) is not meant for the guard. Trapped, as
+# the command would inherit that they are ignored.
+g_signals='HUP INT QUIT USR1 USR2 PIPE ALRM TERM'
+# shellcheck disable=SC2086
+trap : $g_signals
+# Between the guard's processes travel some that nobody sends: URG to the first: another of them ends
+# the tree; to the watcher WINCH: a heartbeat; PROF: the end.
+trap g_ordered=1 URG
 
 g_die() {
     printf 'ciplug-guard: %s\n' "$1" >&5
@@ -35,6 +39,7 @@ g_look() {
     while read -r g_line || [ "$g_line" ]; do
         g_stat="$g_stat $g_line"
     done <"/proc/$1/stat"
+    g_pid=${g_stat%% (*}
     # shellcheck disable=SC2086
     set -- ${g_stat##*) }
     g_parent=$2 g_group=$3 g_since=${20}
@@ -47,11 +52,13 @@ g_look() {
 
 # Whether it is of the command's tree.
 g_belongs() {
-    g_look "$1" || return 1
-    case $g_old in
-    *" $1 "*) [ "$g_since" -le "$g_start" ] && return 1 ;;
+    case " $$ $g_self $g_reader $g_watcher " in
+    *" $1 "*) return 1 ;;
     esac
-    [ "$1" != "$g_watcher" ] && [ "$g_parent" != "$g_watcher" ] || return 1
+    g_look "$1" && [ "$g_parent" != "$g_watcher" ] || return 1
+    case $g_old in
+    *" $1 "*) [ "$g_since" -gt "$g_start" ] || return 1 ;;
+    esac
     [ "$g_group" != "$g_own" ] || return 0
     [ "$g_marker" ] || return 1
     # `read` leaves out NUL. The marker ends in a digit, and no name of a variable begins with one.
@@ -70,24 +77,30 @@ g_find() {
     if [ $# -gt 20 ]; then
         g_list=$(grep -lzsE "^$g_marker\$|\) [A-Za-z] [0-9]+ $g_own [0-9]+ -?[0-9]+ " \
             /proc/[0-9]*/environ /proc/[0-9]*/stat)
+        # It works if it finds the first process of the guard.
         # shellcheck disable=SC2086
         [ "${g_list#*"/proc/$$/stat"}" = "$g_list" ] || set -- $g_list
     fi
     for g_file; do
-        g_pid=${g_file#/proc/}
-        g_pid=${g_pid%/*}
+        g_file=${g_file#/proc/}
+        g_file=${g_file%/*}
         case " $g_tree" in
-        *" $g_pid "*) continue ;;
+        *" $g_file "*) continue ;;
         esac
-        g_belongs "$g_pid" && g_tree="$g_tree$g_pid "
+        g_belongs "$g_file" && g_tree="$g_tree$g_file "
     done
     [ "$g_tree" ]
+}
+
+# The calling process, which $$ is not where it is a child.
+g_know() {
+    [ "$g_self" ] || read -r g_self g_stat </proc/self/stat
 }
 
 g_signal() {
     if [ ! "$g_proc" ]; then
         [ "$1" = STOP ] || kill -s "$1" 0
-    elif g_find; then
+    elif g_know && g_find; then
         # shellcheck disable=SC2086
         kill -s "$1" $g_tree
     fi
@@ -95,47 +108,62 @@ g_signal() {
 
 # Hundredths of a second.
 g_clock() {
-    read -r g_now g_line </proc/uptime || return
+    read -r g_now g_line </proc/uptime
     g_now=$((${g_now%.*} * 100 + 1${g_now#*.} - 100))
 }
 
-# SIGKILL until nothing is left, 5 s at most; how many there were: $g_left.
+# SIGKILL until nothing is left, 5 s at most; how many there were: $g_left. What cannot be ended
+# keeps the first process from ending, too.
 g_slay() {
+    [ "$g_proc" ] || kill -s KILL 0
+    kill -s URG $$
+    g_know
     g_clock
     g_until=$((g_now + 500)) g_left=0 g_seen=' '
     while g_find; do
         # shellcheck disable=SC2086
         kill -s KILL $g_tree
-        for g_pid in $g_tree; do
+        for g_file in $g_tree; do
             case $g_seen in
-            *" $g_pid "*) ;;
-            *) g_left=$((g_left + 1)) g_seen="$g_seen$g_pid " ;;
+            *" $g_file "*) ;;
+            *) g_left=$((g_left + 1)) g_seen="$g_seen$g_file " ;;
             esac
         done
         g_clock
-        [ "$g_now" -lt "$g_until" ] || return 1
+        [ "$g_now" -lt "$g_until" ] || {
+            kill -s KILL $$
+            exit 1
+        }
         [ "$g_now" -lt $((g_until - 400)) ] || sleep 0.1
     done
 }
 
 # What still is on its way out has 20 ms.
 g_sweep() {
+    g_find || return
     g_clock
-    g_until=$((g_now + 3)) g_left=0
-    while g_find; do
+    g_until=$((g_now + 3))
+    while [ "$g_now" -lt "$g_until" ]; do
+        g_find || return
         g_clock
-        [ "$g_now" -lt "$g_until" ] || {
-            g_slay
-            return
-        }
+    done
+    g_slay
+}
+
+# End a child, and wait for that.
+g_end() {
+    while kill -s "$1" "$2"; do
+        wait "$2"
     done
 }
 
 # Orders. `read` may come back for a signal in the middle of a line.
-g_reader() {
+g_read() {
     g_part='' g_hit=''
-    trap g_hit=1 HUP USR1 USR2 PIPE ALRM TERM
+    # shellcheck disable=SC2086
+    trap g_hit=1 $g_signals
     while :; do
+        g_line=''
         IFS= read -r g_line || {
             [ "$g_hit" ] || break
             g_part=$g_part$g_line g_hit=''
@@ -144,6 +172,7 @@ g_reader() {
         g_line=$g_part$g_line g_part=''
         case $g_line in
         's '[A-Z]*)
+            kill -s URG $$
             g_signal "${g_line#s }"
             # shellcheck disable=SC2086
             [ ! "$g_tree" ] || kill -s CONT $g_tree
@@ -151,53 +180,42 @@ g_reader() {
         # Twice: for the children that were born meanwhile.
         p) g_signal STOP && g_signal STOP ;;
         c) g_signal CONT ;;
-        b) [ "$g_lease" = 0 ] || kill -s WINCH "$g_watcher" ;;
+        b) [ ! "$g_watcher" ] || kill -s WINCH "$g_watcher" ;;
         k) break ;;
         esac
     done
-    kill -s URG "$g_watcher"
+    g_slay
 }
 
-# Signals that nobody else sends: URG from the reader: end the tree; WINCH: a heartbeat; PROF from
-# the first process: the command has ended.
+# Sleep anew for each heartbeat; who sleeps to the end ends the tree. `wait` may come back early.
 g_watch() {
     g_over='' g_for=''
     trap 'kill -s KILL "$g_for"' WINCH
-    trap 'g_over=kill; kill -s KILL "$g_for"' URG
-    trap 'g_over=${g_over:-end}; kill -s KILL "$g_for"' PROF
-    $g_deaf
-    if [ "$g_proc" ]; then
-        read -r g_watcher g_line </proc/self/stat
-    else
-        # shellcheck disable=SC2016
-        g_watcher=$(exec sh -c 'echo "$PPID"')
-    fi
-    g_reader <&3 3<&- &
-    g_orders=$!
-    exec 3<&-
-    while [ "$g_lease" != 0 ] && [ ! "$g_over" ]; do
+    trap 'g_over=1; kill -s KILL "$g_for"' PROF
+    # shellcheck disable=SC2086
+    trap : $g_signals
+    while [ ! "$g_over" ]; do
         g_for=''
-        sleep "$g_lease" &
+        (
+            # Here it is right that this is inherited.
+            # shellcheck disable=SC2086
+            trap '' $g_signals
+            exec sleep "$g_lease"
+        ) &
         g_for=$!
-        [ "$g_over" ] || wait "$g_for"
-        case $? in
-        0) g_over=${g_over:-kill} ;;
-        126 | 127) g_lease=0 ;;
+        while [ ! "$g_over" ]; do
+            wait "$g_for"
+            g_status=$?
+            kill -s 0 "$g_for" || break
+        done
+        g_end KILL "$g_for"
+        g_for=''
+        [ ! "$g_over" ] || exit
+        case $g_status in
+        0) g_slay && exit ;;
+        126 | 127) exit ;;
         esac
-        kill -s KILL "$g_for"
-        wait "$g_for"
     done
-    g_for=$g_orders
-    while [ ! "$g_over" ] && kill -s 0 "$g_orders"; do
-        wait "$g_orders"
-    done
-    kill -s KILL "$g_orders"
-    wait "$g_orders"
-    g_for=''
-    [ "$g_over" = end ] && exit
-    # What cannot be ended keeps the first process from ending, too.
-    [ "$g_proc" ] || kill -s KILL 0
-    g_slay || kill -s KILL $$
 }
 
 IFS=' ' read -r g_line g_nonce g_lease g_merge <&3
@@ -207,8 +225,6 @@ while IFS= read -r g_line <&3; do
     g_value=${g_line#? }
     case $g_line in
     [VEWD]*) g_decode "$g_value" ;;
-    esac
-    case $g_line in
     [vV]' CIPLUG_JOB='*) g_marker=$g_value ;;
     esac
     case $g_line in
@@ -223,11 +239,12 @@ done
 [ "$g_go$g_words" = 11 ] || g_die 'the prelude has no end'
 
 # /proc, if it is that of these PIDs; what is there already, and when this was started.
-g_proc='' g_watcher='' g_tree='' g_left=0
-read -r g_line g_value </proc/self/stat
-if [ "$g_line" = $$ ] && g_look $$ && g_clock; then
-    g_proc=1 g_own=$g_group g_start=$g_since
-    g_old=" $(cd /proc && echo [0-9]*) "
+g_proc='' g_ordered='' g_self='' g_reader='' g_watcher='' g_tree='' g_left=0
+if g_look self && [ "${g_pid# }" = $$ ] && [ -r /proc/uptime ]; then
+    g_proc=1 g_own=$g_group g_start=$g_since g_old=' '
+    for g_file in /proc/[0-9]*; do
+        g_old="$g_old${g_file#/proc/} "
+    done
 fi
 
 printf '\036ciplug-begin %s\n' "$g_nonce" >&4 || exit
@@ -236,8 +253,12 @@ if [ "$g_merge" = 1 ]; then
 else
     printf '\036ciplug-begin %s\n' "$g_nonce" >&5 || exit
 fi
-g_watch 4>&- 5>&- &
-g_watcher=$!
+if [ "$g_lease" != 0 ] && command -v sleep; then
+    g_watch 3<&- 4>&- 5>&- &
+    g_watcher=$!
+fi
+g_read <&3 3<&- 4>&- 5>&- &
+g_reader=$!
 exec 3<&-
 
 (
@@ -256,10 +277,15 @@ exec 3<&-
 )
 g_code=$?
 
-while kill -s PROF "$g_watcher"; do
-    wait "$g_watcher"
+# What is left after a soft signal has the whole grace, as it has where ciplug runs: the command is
+# often only the shell in front of what is worth it. After a hard one it is ended already.
+while [ "$g_ordered" ] && [ "$g_proc" ] && g_find; do
+    sleep 0.05
 done
-[ ! "$g_proc" ] || g_sweep || exit
+g_end KILL "$g_reader"
+[ ! "$g_watcher" ] || g_end PROF "$g_watcher"
+g_reader='' g_watcher=''
+[ ! "$g_proc" ] || g_sweep
 [ "$g_left" -le 9999 ] || g_left=9999
 printf '\036ciplug-end %s exit %d left %d\n' "$g_nonce" "$g_code" "$g_left" >&4
 [ "$g_merge" = 1 ] || printf '\036ciplug-end %s exit %d left %d\n' "$g_nonce" "$g_code" "$g_left" >&5
