@@ -241,6 +241,35 @@ static void the_end_says_what_is_owed(void **state)
     place_remove(&place);
 }
 
+/* Also when a plugin had a lot to say. */
+static void the_end_is_found_however_much_was_left(void **state)
+{
+    (void)state;
+    struct place place = place_make();
+    struct journal journal = {0};
+    struct journal_reaped reaped = {.by = "abcd1234"};
+    AUTO_STRV struct strv many = STRV_INIT;
+    for (unsigned i = 0; i < 5000; i++)
+        strv_take(&many, xasprintf("container %0900u", i));
+    struct ciplug_event event = {.kind = CIPLUG_RUN_FINISHED};
+    struct journal_extra extra = {.left = &many};
+    start(&journal, &place);
+    assert_int_equal(journal_event(&journal, &event, &extra), 0);
+    assert_int_equal(journal_close(&journal), 0);
+    assert_int_equal(journal_end(place.dir), JOURNAL_LEFT);
+    reaped.removed = many;
+    assert_int_equal(journal_reopen(&journal, place.dir), 0);
+    assert_int_equal(journal_run_reaped(&journal, &reaped), 0);
+    assert_int_equal(journal_close(&journal), 0);
+    assert_int_equal(journal_end(place.dir), JOURNAL_REAPED);
+    json_t *record = last_record(&place);
+    const json_t *removed = json_object_get(record, "removed");
+    assert_int_equal(json_array_size(removed), 41);
+    assert_string_equal(json_string_value(json_array_get(removed, 40)), "and 4960 more");
+    json_decref(record);
+    place_remove(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +278,7 @@ int main(void)
         cmocka_unit_test(tails_of_nul),
         cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(the_end_says_what_is_owed),
+        cmocka_unit_test(the_end_is_found_however_much_was_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
