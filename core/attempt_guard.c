@@ -105,6 +105,10 @@ static void on_quiet(uv_timer_t *timer)
     struct attempt *attempt = timer->data;
     if (any_held(attempt)) {
         uv_timer_start(timer, on_quiet, ATTEMPT_DRAIN_MS, 0);
+    } else if (attempt->judges && !attempt->judges_now) {
+        /* We may have stood still ourselves: timers come before pipes in the loop's round. */
+        attempt->judges_now = true;
+        uv_timer_start(timer, on_quiet, 1, 0);
     } else if (attempt->judges) {
         judge_held(attempt);
     } else if (attempt->state == RUNNING && attempt->whole_ns && !attempt->asked &&

@@ -46,6 +46,7 @@ struct attempt {
     bool asked;        /* to end before they were whole, by its time limit or by an order */
     bool settled;      /* it had ended by itself, whatever becomes of the client */
     bool hung;         /* so its client was ended for nothing else */
+    bool judges_now;   /* the time for them is over, but for one more look */
     bool judges;       /* the hand holds until the streams have said how it ended */
 };
 
