@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Steps in containers, by the docker plugin and a real engine."""
+import io
+import os
+import shutil
+import sys
+import tarfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from engine import EngineCase  # noqa: E402
+from harness import main, wait_for  # noqa: E402
+
+HEAD = "[ciplug]\nplugins = shell docker\n"
+BOTH = [client for client in ("docker", "/usr/bin/docker") if shutil.which(client)]
+
+
+class Docker(EngineCase):
+    def docker(self, step, *options, **how):
+        """A run of one step s."""
+        return self.ci(f"{HEAD}{how.pop('head', '')}[docker]\nimage = {self.image}\n[step s]\n{step}\n", *options, **how)
+
+    def one(self):
+        return self.run_of().one("s")
+
+    def container(self, name, *options, command=("sleep", "1000")):
+        self.engine.docker("run", "-d", "--name", name, *options, self.image, *command)
+        self.addCleanup(self.engine.docker, "rm", "-f", "-v", name, check=False)
+
+    def bare(self):
+        """An image with one program and no shell."""
+        made = io.BytesIO()
+        with tarfile.open(fileobj=made, mode="w") as tar:
+            for name in ("sleep", "true", "env"):
+                tar.add(os.path.realpath(shutil.which("busybox")), f"app/{name}")
+        self.engine.docker("import", "-c", "ENV PATH=/app", "-", "bare:1", data=made.getvalue())
+        return "bare:1"
+
+
+class Run(Docker):
+    def test_what_reaches_it(self):
+        self.write("here/file", "of mine")
+        for client in BOTH:
+            with self.subTest(client=client):
+                ended = self.docker(
+                    "uses = docker.run\nitems = 'a b'\nenv.X = two  words\ndocker.volumes = ./here:/here:ro\ndocker.user = nobody\n"
+                    "docker.workdir = /tmp\ncwd = sub\ndocker.args = --tmpfs /tmp/sub:mode=1777\n"
+                    "command = pwd; id -un; echo {item} \"$X\" $CI_STEP $SECRET; cat /here/file; exit 7\n",
+                    "-s", f"docker.binary={client}", head="mask = SECRET\n", env={"SECRET": "s3cr3t-word"})
+                self.assertEqual(self.run_of().text("s"), "/tmp/sub\nnobody\na b two  words s ***\nof mine", ended.all)
+                self.assertEqual((self.one()["outcome"], self.one()["exit_code"]), ("failed", 7))
+                self.assertNotIn("container", self.one()["reason"])
+
+    def test_a_container_of_its_own(self):
+        self.fifo("go")
+        running = self.start(f"{HEAD}[step s]\nuses = docker.run\ndocker.image = {self.image}\ndocker.volumes = .:/w\n"
+                             "command = cat /proc/1/comm; read -r x </w/go\n")
+        item = wait_for(lambda: self.engine.api("/containers/json"), "the container")[0]
+        run = self.runs()[0]
+        self.assertEqual(item["Names"], [f"/ci{run}w1-s-1-1"])
+        self.assertEqual((item["Labels"]["ciplug.run"], item["Labels"]["ciplug.step"]), (run, "s"))
+        self.assertRegex(item["Labels"]["ciplug.owner"], rf"^[-0-9a-f]{{36}}\.{running.pid}\.\d+$")
+        self.open_fifo("go")
+        self.assertEqual(running.wait().status, 0)
+        self.assertIn("init", self.run_of().text("s"))
+
+    def test_a_timeout_with_and_without_a_guard(self):
+        for guard, said in (("auto", "ended by its guard"), ("no", "no guard confirmed its end: container ")):
+            with self.subTest(guard=guard):
+                self.docker("uses = docker.run\ntimeout = 2s\ngrace = 100ms\ncommand = trap '' TERM; sleep 701 & sleep 702",
+                            "-s", f"docker.guard={guard}")
+                self.assertEqual(self.one()["outcome"], "timeout")
+                self.assertIn(said, self.one()["reason"])
+                self.assertNotIn("exited", self.one()["reason"])
+                self.assertEqual(self.engine.processes("sleep 70"), [])
+
+    def test_an_image_without_a_shell(self):
+        image = self.bare()
+        self.write("x", "")
+        ended = self.docker("uses = docker.run\nshell = none\ncommand = true", "-s", f"docker.image={image}")
+        self.assertEqual(ended.status, 0, ended.all)
+        ended = self.docker("uses = docker.run\nshell = none\ncommand = env\nenv.X = reached\nartifacts = app/tr*",
+                            "-s", f"docker.image={image}")
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertIn("X=reached\n", self.run_of().text("s"))
+        self.assertTrue((self.dir / ".ciplug/latest/artifacts/s/1/app/true").is_file(), ended.all)
+
+    def test_artifacts(self):
+        ended = self.docker("uses = docker.run\ndocker.workdir = /tmp\nartifacts = out/**/*.xml /abs.log none/*\n"
+                            "command = mkdir -p 'out/a b'; echo 1 >out/r.xml; echo 2 >'out/a b/s.xml'; echo 3 >/abs.log; exit 1")
+        self.assertEqual(ended.status, 1, ended.all)
+        for name, text in (("out/r.xml", "1\n"), ("out/a b/s.xml", "2\n"), ("abs.log", "3\n")):
+            self.assertEqual(self.read(f".ciplug/latest/artifacts/s/1/{name}"), text)
+
+    def test_out_of_memory(self):
+        self.docker("uses = docker.run\ndocker.memory = 16m\nshell = none\ndocker.guard = no\ncommand = tail /dev/zero")
+        self.assertEqual(self.one()["outcome"], "failed")
+        self.assertRegex(self.one()["reason"], r"^exit code 137; container \S+-s-1-1 exited with 137, out of memory")
+
+    def test_an_image_that_is_not_there(self):
+        self.docker("uses = docker.run\ndocker.image = nothing.invalid/x\ndocker.pull = never\ncommand = true")
+        self.assertEqual(self.one()["outcome"], "error")
+        self.assertIn("nothing.invalid/x", self.one()["reason"] + self.run_of().text("s"))
+
+
+class Exec(Docker):
+    def test_what_reaches_it(self):
+        self.container("place")
+        for client in BOTH:
+            with self.subTest(client=client):
+                ended = self.docker("uses = docker.exec\ndocker.container = pla{env:REST}\nitems = $(id)\nenv.X = it's\n"
+                                    "docker.user = nobody\ncwd = /tmp\nartifacts = *.txt\n"
+                                    "command = pwd; id -un; echo {item} \"$X\" | tee a.txt; rm -f b.txt; exit 4",
+                                    "-s", f"docker.binary={client}", env={"REST": "ce"})
+                self.assertEqual(self.run_of().text("s"), "/tmp\nnobody\n$(id) it's\n", ended.all)
+                self.assertEqual((self.one()["outcome"], self.one()["exit_code"]), ("failed", 4))
+                self.assertEqual(self.read(".ciplug/latest/artifacts/s/1/a.txt"), "$(id) it's\n")
+
+    def test_a_timeout_with_and_without_a_guard(self):
+        self.container("place")
+        for guard, said in (("auto", "ended by its guard"), ("no", "container place: ")):
+            with self.subTest(guard=guard):
+                self.docker("uses = docker.exec\ndocker.container = place\ntimeout = 2s\ngrace = 100ms\n"
+                            "command = trap '' TERM; setsid sleep 701 & sleep 702", "-s", f"docker.guard={guard}")
+                self.assertEqual(self.one()["outcome"], "timeout")
+                self.assertIn(said, self.one()["reason"])
+                self.assertEqual(self.engine.processes("sleep 70"), [])
+                self.assertTrue(self.engine.processes("sleep 1000"), "its place lives on")
+
+    def test_a_container_that_dies_in_the_middle(self):
+        self.fifo("up")
+        self.container("place", "-v", f"{self.dir}:/w", "--init")
+        running = self.start(f"{HEAD}[step s]\nuses = docker.exec\ndocker.container = place\n"
+                             "command = echo ready >/w/there; sleep 1000\n")
+        self.wait_file("there", "ready")
+        self.engine.docker("kill", "place")
+        self.assertEqual(running.wait().status, 3)
+        self.assertEqual(self.one()["outcome"], "error")
+        self.assertIn("container place exited with 137", self.one()["reason"])
+
+
+class Others(Docker):
+    def test_build_and_rm(self):
+        self.write("ctx/Dockerfile", f"FROM {self.image} AS one\nARG WHO\nRUN echo $WHO >/who\nFROM one AS two\nRUN false\n")
+        self.container("place")
+        ended = self.ci(f"{HEAD}[docker]\nimage = made\ntag = 1 two\ncontext = ctx\n"
+                        "[step image]\nuses = docker.build\ndocker.target = one\ndocker.build_args = WHO=me\n"
+                        "[step s]\nuses = docker.run\ncommand = cat /who\n"
+                        "[step gone]\nuses = docker.rm\ndocker.containers = place none\n"
+                        "[step fails]\nuses = docker.build\nallow_failure = yes\n")
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertEqual(self.run_of().text("s"), "me\n")
+        self.assertEqual(self.outcomes("fails"), ["failed"])
+        self.engine.docker("image", "inspect", "made:1", "made:two")
+        self.engine.docker("image", "rm", "-f", "made:1", "made:two")
+
+    def test_a_service(self):
+        ended = self.ci(f"{HEAD}[docker]\nimage = {self.image}\n"
+                        "[step db]\nuses = docker.run\ndocker.name = {run}-db\ncommand = echo up >/tmp/up; sleep 1000\n"
+                        "ready = docker exec \"$CI_RUN_ID-db\" test -e /tmp/up\n"
+                        "[step s]\nuses = docker.run\ndocker.network = container:{run}-db\ncommand = hostname\n", "-j", "2")
+        self.assertEqual(ended.status, 0, ended.all)
+
+    def test_names_that_an_engine_would_misread(self):
+        self.write("mark", "")
+        for step, said in (("uses = docker.exec\ndocker.container = --privileged", "container '--privileged' is no such name"),
+                           ("uses = docker.run\ndocker.image = -v/:/host", "image '-v/:/host' is no such name"),
+                           ("uses = docker.exec\ndocker.container = {item}\nitems = '$(touch pwned)'", "is no such name"),
+                           ("uses = docker.run\ndocker.user = -0", "user '-0' is no such name")):
+            with self.subTest(step=step):
+                ended = self.docker(f"{step}\ncommand = touch pwned")
+                self.assertNotEqual(ended.status, 0, ended.all)
+                self.assertIn(f"plugin docker: {said}" if "item" not in step else said, ended.err)
+                self.assertFalse((self.dir / "pwned").exists())
+
+
+if __name__ == "__main__":
+    main()
