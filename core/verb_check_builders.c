@@ -149,24 +149,12 @@ static void ask_step(struct questions *questions, const struct step *step)
         ask_host(questions, step, &plan->hosts[step->on_hosts[i]]);
 }
 
-static bool told_before(const struct problems *problems, const char *file, int line,
-                        const char *text)
-{
-    for (size_t i = 0; i < problems->n; i++) {
-        const struct problem *problem = &problems->list[i];
-        if (problem->line == line && strcmp(problem->text, text) == 0 &&
-            (problem->file && file ? strcmp(problem->file, file) == 0 : problem->file == file))
-            return true;
-    }
-    return false;
-}
-
 static void tell(struct problems *problems, const struct question *question, const char *text)
 {
     const char *file = question->uses ? question->uses->file : NULL;
     int line = question->uses ? question->uses->line : 0;
-    if (!told_before(problems, file, line, text))
-        problems_add(problems, file, line, "%s", text);
+    /* What is said twice is shown once. */
+    problems_add(problems, file, line, "%s", text);
 }
 
 static void answer(struct problems *problems, const struct question *question,
