@@ -212,6 +212,38 @@ volumes:
                       self.read(".ciplug/latest/logs/up/1.err") + self.read(".ciplug/latest/logs/up/2.err"))
         self.passes(ini, "--set", "compose.isolate=yes")
 
+    def test_check_names_what_is_wrong(self):
+        self.write("docker-compose.yml", SIMPLE + """
+    container_name: the_web
+    ports: ["8080:80"]
+  other:
+    build: .
+""")
+        ini = steps("""
+            [step up]
+            uses = compose.up
+            per = worker
+
+            [step exec]
+            uses = compose.exec
+            compose.service = wbe
+            command = true
+        """)
+        self.write("ci.ini", ini)
+        ended = self.verb("check")
+        self.assertEqual(ended.status, 2)
+        for text in ("service web has a container_name: the_web, which only one project can have", "takes port 8080 of the host",
+                     "service other cannot be built: there is no ", "there is no service 'wbe'"):
+            self.assertIn(text, ended.err)
+        self.write("docker-compose.yml", "services: [")
+        ended = self.verb("check")
+        self.assertEqual(ended.status, 2)
+        self.assertIn("the compose file is not valid", ended.err)
+        self.write("docker-compose.yml", SIMPLE)
+        ended = self.verb("check", env={"DOCKER_HOST": f"unix://{self.dir}/none"})
+        self.assertEqual(ended.status, 2)
+        self.assertIn("the engine does not answer", ended.err)
+
     def test_a_service_that_does_not_run(self):
         self.write("docker-compose.yml", SIMPLE + "  once:\n    image: ci-busybox:1\n    command: ['true']\n")
         ended = self.ci(steps("""
