@@ -120,7 +120,8 @@ g_slay() {
     g_know
     g_clock
     g_until=$((g_now + 500)) g_left=0 g_seen=' '
-    while g_find; do
+    # Twice, for what was born while its parent ended.
+    while g_find || g_find; do
         # shellcheck disable=SC2086
         kill -s KILL $g_tree
         for g_file in $g_tree; do
@@ -279,7 +280,7 @@ g_code=$?
 
 # What is left after a soft signal has the whole grace, as it has where ciplug runs: the command is
 # often only the shell in front of what is worth it. After a hard one it is ended already.
-while [ "$g_ordered" ] && [ "$g_proc" ] && g_find; do
+while [ "$g_ordered" ] && [ "$g_proc" ] && { g_find || g_find; }; do
     sleep 0.05
 done
 g_end KILL "$g_reader"

@@ -235,7 +235,7 @@ class Guard:
         wait_for(lambda: guard.say(b"b\n") or (self.dir / "up").exists() and "up" in self.read("up"), "the tree")
         self.assertEqual(len(procs.with_marker(self.job)), 3)
         end(guard)
-        self.assertEqual(guard.end()[2], (137, 0))
+        self.assertEqual(guard.end()[2][0], 137)
         self.gone()
 
     def test_hard_kills(self):
@@ -306,8 +306,23 @@ class Guard:
         guard = self.guard([*TREE, "2", "--stay", "up"], place=place, lease=0)
         self.wait_file("up", "up")
         guard.say(b"k\n")
-        self.assertEqual(guard.end()[2], (137, 0))
+        self.assertEqual(guard.end()[2][0], 137)
         self.gone()
+
+    def test_without_proc(self):
+        """The process group has to do; nothing is confirmed."""
+        if subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "no", "/proc"], capture_output=True, check=False).returncode:
+            self.skipTest("no mount namespaces of one's own")
+        wrap = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs no /proc && exec "$@"', "sh"]
+        self.assertEqual(self.guard("echo hi; exit 3", wrap=wrap).end(), (b"hi\n", b"", (3, 0)))
+        guard = self.up(self.guard(f"trap 'exit 4' TERM; {UP}", wrap=wrap))
+        guard.say(b"s TERM\n")
+        self.assertEqual(guard.end()[2], (4, 0))
+        for end in (lambda guard: guard.say(b"k\n"), lambda guard: guard.eof(), lambda _: None):
+            guard = self.up(self.guard(f"trap '' TERM; sleep 600 & {UP}", wrap=wrap, lease=2))
+            end(guard)
+            self.assertEqual(guard.end()[2], None)
+            self.gone()
 
     def test_others_stay(self):
         """Another command's processes at the same place, whose marker only begins like this one's; who started the guard."""
@@ -320,7 +335,7 @@ class Guard:
         self.assertIsNone(other.process.poll())
         self.assertEqual(len(procs.with_marker(f"{self.job}2")), 1)
         other.say(b"k\n")
-        self.assertEqual(other.end()[2], (137, 0))
+        self.assertEqual(other.end()[2][0], 137)
 
     def test_a_command_that_signals_its_group(self):
         for name in ("TERM", "INT", "HUP", "USR1", "QUIT"):
