@@ -287,6 +287,21 @@ class EngineCase(Case):
         self.env.update(self.engine.env())
         self.addCleanup(self.sweep)
 
+    def box(self, *options, name="box", words=("sleep", "100000"), image=None):
+        """A container that lives as long as the test; its name."""
+        self.engine.docker("run", "-d", "--init", "--name", name, *options, image or self.image, *words)
+        self.addCleanup(self.engine.forget, f"/containers/{name}?force=1&v=1")
+        return name
+
+    def inside(self, text, patience=5):
+        """What still has this in its command line in a container, when that long has been waited for its end."""
+        deadline = time.monotonic() + patience
+        while True:
+            left = self.engine.processes(text)
+            if not left or time.monotonic() > deadline:
+                return left
+            time.sleep(0.05)
+
     def sweep(self):
         left = [] if self.leftovers_expected else self.engine.leftovers()
         self.engine.clean()

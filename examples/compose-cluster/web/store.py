@@ -1,27 +1,50 @@
 # SPDX-License-Identifier: MIT
 """Notes in PostgreSQL, with a cache of redis in front."""
+import contextlib
+import functools
 import os
+import threading
 
-import psycopg2
+import psycopg2.pool
 import redis
 
-
-def database():
-    return psycopg2.connect(host=os.environ.get("DB_HOST", "db"), user="postgres", dbname="postgres", connect_timeout=3)
+LOCK = threading.Lock()
 
 
+@functools.lru_cache(maxsize=None)
+def make_pool():
+    return psycopg2.pool.ThreadedConnectionPool(1, 20, host=os.environ.get("DB_HOST", "db"), user="postgres", dbname="postgres",
+                                                connect_timeout=10)
+
+
+def pool():
+    """Connections to the database that are kept: to make one costs it a process."""
+    with LOCK:
+        return make_pool()
+
+
+@functools.lru_cache(maxsize=None)
 def cache():
-    return redis.Redis(host=os.environ.get("CACHE_HOST", "cache"), socket_timeout=3)
+    return redis.Redis(host=os.environ.get("CACHE_HOST", "cache"), socket_timeout=10)
+
+
+@contextlib.contextmanager
+def transaction():
+    """A cursor; all that it does counts, or nothing. A connection that failed is not used again."""
+    connection = pool().getconn()
+    failed = True
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+        failed = False
+    finally:
+        pool().putconn(connection, close=failed)
 
 
 def query(text, *values):
-    connection = database()
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(text, values)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
+    with transaction() as cursor:
+        cursor.execute(text, values)
+        return cursor.fetchall() if cursor.description else []
 
 
 def add(text, tags=()):

@@ -6,16 +6,13 @@ from sabotage import TestCase, store
 
 class Test(TestCase):
     def test_nothing_stays_of_what_failed(self):
-        connection = store.database()
         try:
-            with connection, connection.cursor() as cursor:
+            with store.transaction() as cursor:
                 cursor.execute("INSERT INTO notes (body) VALUES ('never') RETURNING id")
                 number = cursor.fetchone()[0]
                 raise KeyError("changed my mind")
         except KeyError:
             pass
-        finally:
-            connection.close()
         self.assertIsNone(store.get(number))
 
 
