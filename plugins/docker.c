@@ -8,6 +8,7 @@
  * build(): behind `docker run IMAGE` there is no "--".
  */
 #include "docker.h"
+#include "safeguard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,7 +163,7 @@ static void add_container(struct engine_line *line, const struct ciplug_command 
     if (docker_is_yes(api, command, "rm") && !command->fetches)
         engine_word(line, "--rm");
     /* Else the command is process 1, which the kernel lets ignore most signals. */
-    if (docker_is_yes(api, command, "init"))
+    if (docker_is_yes(api, command, "init") && SAFEGUARD(container_init))
         engine_word(line, "--init");
     add_input(line, command);
     engine_pair(line, "--name", name);

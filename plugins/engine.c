@@ -3,6 +3,7 @@
 #include "engine_kill_sh.h"
 #include "engine_pick_sh.h"
 #include "engine_sh.h"
+#include "safeguard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,7 +153,7 @@ static bool is(enum engine_kind kind, const char *text)
 int engine_accept(const struct ciplug_api *api, enum engine_kind kind, const char *what,
                   const char *text)
 {
-    if (!text || !*text || is(kind, text))
+    if (!text || !*text || is(kind, text) || !SAFEGUARD(engine_names))
         return 0;
     char line[512];
     snprintf(line, sizeof line, "%s '%.200s' is no such name: %s", what, text, kinds[kind].rule);
