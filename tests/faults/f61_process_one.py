@@ -42,5 +42,4 @@ class ProcessOne(EngineCase):
 
 
 if __name__ == "__main__":
-    main(controls={"container_init": "ProcessOne.test_a_soft_signal_is_enough",
-                   "ended_at_its_place": "ProcessOne.test_its_client_is_killed"})
+    main(controls={"container_init": "ProcessOne.test_a_soft_signal_is_enough"})
