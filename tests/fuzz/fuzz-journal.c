@@ -48,8 +48,10 @@ static void see_other(void *data, const char *name, const void *record)
     if (strcmp(name, "intent") == 0)
         write_again(seen, record_intent(text_of(record, "kind"), text_of(record, "what"), &env,
                                         ++seen->seq, NULL));
-    else
+    else {
+        json_decref(seen->header);
         seen->header = json_deep_copy(record);
+    }
 }
 
 static void write_header(struct seen *seen, const struct ciplug_event *event)
@@ -100,6 +102,7 @@ static void seen_free(struct seen *seen)
 {
     strbuf_free(&seen->events);
     strbuf_free(&seen->written);
+    json_decref(seen->header);
 }
 
 static bool starts_with(const struct strbuf *whole, const struct strbuf *part)
