@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""containers.py [survivors|exec|up]...: what containers cost, and what is left in them. survivors: after 200 timeouts of hostile
+trees; exec: a compose.exec command against a bare docker exec, medians; up: until five clusters of the example are healthy,
+against a shell loop with & and wait. CIPLUG_TEST_REPEATS: fewer rounds."""
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+import images  # noqa: E402
+import journal  # noqa: E402
+from engine import BUSYBOX, Engine  # noqa: E402
+from harness import CIPLUG, EXAMPLES, clean_environment  # noqa: E402
+
+REPEATS = int(os.environ.get("CIPLUG_TEST_REPEATS", "200"))
+BOX = f"services:\n  box:\n    image: {BUSYBOX}\n    init: true\n    stop_grace_period: 0s\n    command: sleep 100000\n"
+TREE = ("trap '' TERM HUP; (exec sleep 54200) & setsid sleep 54200 & setsid sh -c \"trap '' TERM; sleep 54200\" & sleep 54200; "
+        "sleep 54200")
+
+
+class Bench:
+    def __init__(self, engine, folder):
+        self.engine, self.folder = engine, pathlib.Path(folder)
+        self.env = dict(clean_environment("bench"), **engine.env())
+
+    def ciplug(self, ini, *args):
+        (self.folder / "ci.ini").write_text(ini)
+        subprocess.run([CIPLUG, "-q", "--output", "none", *args], cwd=self.folder, env=self.env, check=False,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return journal.Run((self.folder / ".ciplug/latest").resolve())
+
+    def survivors(self):
+        self.engine.image_busybox()
+        self.engine.docker("run", "-d", "--init", "--name", "box", BUSYBOX, "sleep", "100000")
+        run = self.ciplug("[ciplug]\nplugins = shell docker\nworkers = 4\n[step s]\nuses = docker.exec\ndocker.container = box\n"
+                          f"timeout = 500ms\ngrace = 200ms\ncount = {REPEATS}\ncommand = {TREE}\n", "--keep-going")
+        outcomes = [record["outcome"] for record in run.final("s").values()]
+        deadline = time.monotonic() + 5
+        while self.engine.processes("54200") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        print(f"{len(outcomes)} commands, {outcomes.count('timeout')} timeouts, {len(self.engine.processes('54200'))} survivors")
+        self.engine.clean()
+
+    def exec(self):
+        self.engine.image_busybox()
+        rounds = max(5, REPEATS // 5)
+        (self.folder / "docker-compose.yml").write_text(BOX)
+        head = "[ciplug]\nplugins = shell compose\nworkers = 1\n[compose]\nservice = box\n[step up]\nuses = compose.up\n"
+        run = self.ciplug(f"{head}[step s]\nuses = compose.exec\ncount = {rounds + 1}\ncommand = true\n")
+        self.engine.docker("run", "-d", "--init", "--name", "bare", BUSYBOX, "sleep", "100000")
+        began = []
+        for record in sorted(run.finished("s"), key=lambda one: one["number"]):
+            clock = record["started"].split("T")[1].rstrip("Z").split(":")
+            began.append(int(clock[0]) * 3600 + int(clock[1]) * 60 + float(clock[2]))
+        ours = statistics.median(after - before for before, after in zip(began, began[1:]))
+        bare = []
+        for _ in range(rounds):
+            start = time.monotonic()
+            subprocess.run(["docker", "exec", "bare", "sh", "-ec", "true"], env=self.env, check=True, stdin=subprocess.DEVNULL)
+            bare.append(time.monotonic() - start)
+        print(f"compose.exec {ours * 1000:.0f} ms a command, docker exec {statistics.median(bare) * 1000:.0f} ms, {rounds} rounds each")
+        self.engine.clean()
+
+    def up(self):
+        self.env.update(images.cluster(self.engine))
+        example = EXAMPLES / "compose-cluster"
+        begun = time.monotonic()
+        subprocess.run([CIPLUG, "-q", "--output", "none", "-c", example / "ci.ini", "image"], cwd=self.folder, env=self.env, check=True)
+        print(f"image {time.monotonic() - begun:.1f} s")
+        begun = time.monotonic()
+        subprocess.run([CIPLUG, "-q", "--output", "none", "-c", example / "ci.ini", "up"], cwd=self.folder, env=self.env, check=True)
+        run = journal.Run((self.folder / ".ciplug/latest").resolve())
+        print(f"ciplug: image again, five clusters up and healthy, and down: {time.monotonic() - begun:.1f} s, "
+              f"of which up {self.took(run):.1f} s")
+        loop = ("for n in 1 2 3 4 5; do (docker-compose -p l$n up -d && until [ \"$(docker inspect -f '{{.State.Health.Status}}' "
+                "l${n}_web_1)\" = healthy ]; do sleep 0.3; done) & done; wait")
+        for number in range(1, 6):
+            subprocess.run(["docker-compose", "-p", f"l{number}", "build", "-q"], cwd=example, env=self.env, check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        begun = time.monotonic()
+        subprocess.run(["sh", "-c", loop], cwd=example, env=self.env, check=True, stderr=subprocess.DEVNULL)
+        print(f"shell loop: five clusters up and healthy: {time.monotonic() - begun:.1f} s")
+        self.engine.clean()
+
+    @staticmethod
+    def took(run):
+        """From the first start of `up` to its last end, by the monotonic durations and the starts of the records."""
+        spans = []
+        for record in run.finished("up"):
+            clock = record["started"].split("T")[1].rstrip("Z").split(":")
+            start = int(clock[0]) * 3600 + int(clock[1]) * 60 + float(clock[2])
+            spans.append((start, start + record["duration_ns"] / 1e9))
+        return max(end for _, end in spans) - min(start for start, _ in spans)
+
+
+def main():
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
+    with Engine() as engine, tempfile.TemporaryDirectory(prefix="ciplug-bench-") as folder:
+        for what in sys.argv[1:] or ("survivors", "exec", "up"):
+            getattr(Bench(engine, folder), what)()
+
+
+main()
