@@ -37,6 +37,13 @@ static bool is_far(const struct execution *execution)
     return execution->launch.command.env != NULL;
 }
 
+void far_quiet(struct execution *execution)
+{
+    uv_timer_stop(&execution->far.probe);
+    if (execution->far.alive)
+        side_kill(execution->far.alive);
+}
+
 bool far_busy(const struct execution *execution)
 {
     const struct far *far = &execution->far;
@@ -63,7 +70,9 @@ static void on_alive_done(void *data, int status, const char *what)
     struct far *far = &execution->far;
     far->alive = NULL;
     if (!execution->attempt) {
-        execution_advance(execution);
+        /* Or it is waiting to be started once more. */
+        if (!uv_is_active((uv_handle_t *)&execution->timer))
+            execution_advance(execution);
         return;
     }
     far->unanswered = status == 0 ? 0 : far->unanswered + 1;
@@ -214,13 +223,24 @@ static void on_stop_done(void *data, int status, const char *what)
     execution_advance(execution);
 }
 
+/* Without a guard there is only the client's exit code; these are those of clients that failed
+ * themselves, 125 of docker and 255 of a connection that broke off. */
+static bool client_failed(const struct execution *execution)
+{
+    const struct attempt_end *end = &execution->end;
+    return is_far(execution) && execution->attempt_done && !end->guarded && !end->refused &&
+           !end->lost && end->ended == HAND_ENDED_ITSELF && end->code == CLD_EXITED &&
+           (end->status == 125 || end->status == 255) && SAFEGUARD(failed_clients);
+}
+
 /* Nobody at its place has said that it is gone. */
 static bool wants_stop(const struct execution *execution)
 {
     const struct attempt_end *end = &execution->end;
     if (!is_far(execution) || !execution->attempt_done || end->refused || end->confirmed)
         return false;
-    bool forced = end->ended != HAND_ENDED_ITSELF || end->lost || end->code != CLD_EXITED;
+    bool forced = end->ended != HAND_ENDED_ITSELF || end->lost || end->code != CLD_EXITED ||
+                  client_failed(execution);
     return (forced || (end->guarded && end->begun)) && SAFEGUARD(ended_at_its_place);
 }
 
@@ -260,7 +280,15 @@ void far_judge(struct execution *execution)
 {
     const struct far *far = &execution->far;
     struct strbuf *reason = &execution->reason;
-    if (far->lost && execution->attempt_done) {
+    bool known = execution->end.confirmed && execution->end.ended == HAND_ENDED_ITSELF;
+    if (client_failed(execution)) {
+        execution->result.outcome = CIPLUG_ERROR;
+        execution->result.exit_code = -1;
+        strbuf_clear(reason);
+        strbuf_addf(reason, "its end is not known: the client ended with %d",
+                    execution->end.status);
+    }
+    if (far->lost && execution->attempt_done && !known) {
         execution->result.outcome = CIPLUG_ERROR;
         execution->result.exit_code = -1;
         strbuf_clear(reason);
@@ -284,12 +312,18 @@ void far_free(struct far *far)
 
 /* ---- artifacts ---- */
 
-/* What comes is written to a file first: a tar that broke off is told apart from a whole one. */
+/* What comes is written to a file first: a tar that broke off is told apart from a whole one. It is
+ * the word of a container: owners, setuid bits and device nodes stay there. Several archives in a
+ * row are one (-i). */
 static void fetch_argv(const struct argv *fetch, const char *folder, struct argv *argv)
 {
     static const char script[] =
-        "\"$@\" >.fetched && { [ ! -s .fetched ] || tar -xif .fetched --no-same-owner; } && "
-        "rm -f .fetched";
+        "\"$@\" >.fetched && { [ ! -s .fetched ] || {\n"
+        "case $(tar --version 2>&1) in\n"
+        "*GNU*) tar -xif .fetched --no-same-owner --no-same-permissions ;;\n"
+        "*) tar -xof .fetched ;;\n"
+        "esac && find . ! -type f ! -type d ! -type l -exec rm -f {} +\n"
+        "}; } && rm -f .fetched";
     static const char *const words[] = {"sh", "-c", script, "ciplug-fetch"};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         strv_push(&argv->words, words[i]);

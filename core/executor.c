@@ -257,12 +257,15 @@ static int make_launch(struct execution *execution, char **error)
     return launch_make(&execution->launch, &execution->executor->launcher, &place, error);
 }
 
-/* There was no shell at its place, so nothing of the command has run: once more, without a guard.
- */
+/* There was no shell at its place, as the engine's runtime says it, so nothing of the command has
+ * run: once more, without a guard. Anything else that ends so (an entrypoint's own 127) is an
+ * error. */
 static bool go_unguarded(struct execution *execution, const struct attempt_end *end)
 {
     bool no_shell = end->guarded && !end->begun && end->ended == HAND_ENDED_ITSELF &&
-                    end->code == CLD_EXITED && (end->status == 126 || end->status == 127);
+                    end->code == CLD_EXITED && (end->status == 126 || end->status == 127) &&
+                    (strstr(end->client_said, "executable file not found") ||
+                     strstr(end->client_said, "no such file or directory"));
     if (!no_shell || !execution->launch.may_do_without || execution->stopped)
         return false;
     AUTO_FREE char *error = NULL;
@@ -279,14 +282,13 @@ static void on_done(void *data, const struct attempt_end *end)
 {
     struct execution *execution = data;
     execution->attempt = NULL;
+    far_quiet(execution);
     if (end->refused && end->where == HAND_WHERE_FORK && try_later(execution, end->error))
         return;
     if (go_unguarded(execution, end))
         return;
     execution->end = *end;
     execution->attempt_done = true;
-    if (execution->far.alive)
-        side_kill(execution->far.alive);
     if (execution->on_failure)
         side_kill(execution->on_failure);
     if (execution->ready)
@@ -458,10 +460,12 @@ void executor_start(struct executor *executor, struct task *task)
 void executor_stop(struct execution *execution, int signo)
 {
     execution->stopped = true;
-    if (execution->attempt)
+    if (execution->attempt) {
         attempt_stop(execution->attempt, signo);
-    else if (uv_is_active((uv_handle_t *)&execution->timer))
+    } else if (uv_is_active((uv_handle_t *)&execution->timer)) {
+        uv_timer_stop(&execution->timer);
         execution_advance(execution);
+    }
 }
 
 void executor_kill(struct execution *execution)

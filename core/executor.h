@@ -128,6 +128,8 @@ void far_watch(struct execution *execution);
  * execution_advance(). */
 bool far_settled(struct execution *execution);
 bool far_busy(const struct execution *execution);
+/* Its client has ended: nothing is to be asked any more. */
+void far_quiet(struct execution *execution);
 void far_kill(struct execution *execution);
 /* Add to outcome and reason. */
 void far_judge(struct execution *execution);

@@ -94,7 +94,7 @@ class Ends(Far):
 
     def test_without_a_shell_there(self):
         """Nothing of it has run yet, so it is tried again without a guard."""
-        here = f'for w; do [ "$w" != ciplug-guard ] || {{ echo no shell >&2; exit 127; }}; done; echo "$@" >{self.dir}/words; exec "$@"'
+        here = f'for w; do [ "$w" != ciplug-guard ] || {{ echo exec: sh: executable file not found >&2; exit 127; }}; done; echo "$@" >{self.dir}/words; exec "$@"'
         self.far("command = echo hi; exit 3\n", run=here)
         self.assertEqual((self.one()["outcome"], self.one()["exit_code"]), ("failed", 3))
         self.assertEqual(self.run_of().text("s"), "hi\n")
@@ -108,6 +108,19 @@ class Ends(Far):
         self.far("timeout = 1s\nstart_timeout = 300ms\ngrace = 100ms\ncommand = true\n", run="sleep 60")
         self.assertEqual(self.one()["outcome"], "timeout")
         self.assertIn("did not start within 300ms", self.one()["reason"])
+
+    def test_another_127_is_not_tried_again(self):
+        """An entrypoint may have done its work already."""
+        self.far("command = echo hi\n", run=f"echo x >>{self.dir}/started; echo my own error >&2; exit 127")
+        self.assertEqual(self.one()["outcome"], "error")
+        self.assertEqual((self.dir / "started").read_text(), "x\n")
+
+    def test_a_client_that_failed_itself_without_a_guard(self):
+        for code in (125, 255):
+            self.far("far.guard = no\ncommand = true\n", run=f"exit {code}", callbacks="stop",
+                     rest=f"[ $what != stop ] || {{ echo it was ended; touch {self.dir}/stopped; }}")
+            self.assertEqual(self.one()["outcome"], "error")
+            self.assertTrue((self.dir / "stopped").exists())
 
     def test_stop_after_a_timeout_without_a_guard(self):
         stop = f'[ $what != stop ] || {{ echo "$CIPLUG_STOP_JOB" >{self.dir}/job; echo container x was killed; }}'
@@ -140,11 +153,13 @@ class Explains(Far):
         self.assertFalse((self.run_of().folder / "logs/s/1.evidence").exists())
 
     def test_artifacts_from_there(self):
-        fetch = f'[ $what != fetch ] || {{ echo "$@" >{self.dir}/patterns; cd {self.dir}/there && tar -cf - out; }}'
+        fetch = f'[ $what != fetch ] || {{ echo "$@" >{self.dir}/patterns; cd {self.dir}/there && chmod 6755 out/a.xml && mkfifo out/pipe && tar -cf - out; }}'
         (self.dir / "there/out").mkdir(parents=True)
         (self.dir / "there/out/a.xml").write_text("<a/>")
         self.far("artifacts = /app/out/*.xml b/*\ncommand = exit 1\n", callbacks="fetch", rest=fetch)
         self.assertEqual((self.run_of().folder.resolve() / "artifacts/s/1/out/a.xml").read_text(), "<a/>")
+        self.assertEqual(os.listdir(self.run_of().folder / "artifacts/s/1/out"), ["a.xml"], "nothing but files comes from there")
+        self.assertEqual((self.run_of().folder / "artifacts/s/1/out/a.xml").stat().st_mode & 0o6000, 0)
         self.assertEqual((self.dir / "patterns").read_text(), "/app/out/*.xml b/*\n")
         self.assertEqual(os.listdir(self.run_of().folder.resolve() / "artifacts/s/1"), ["out"])
 
