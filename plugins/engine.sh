@@ -328,6 +328,12 @@ literal_of() {
     esac
 }
 
+# FOLDER: a link out of a container leads to a place of this machine. Of folders that cannot be read
+# nobody would know what links there are.
+tame() {
+    find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \; -o -type l -exec rm -f {} +
+}
+
 copy_out() {
     id=$1 folder=$2 pick=$3
     shift 3
@@ -345,7 +351,8 @@ copy_out() {
         esac
         parent=${literal%/*}
         mkdir -p "$copy$parent" || return 1
-        bounded 300 cp "$id:$literal" "$copy$parent/" >&2 2>/dev/null
+        bounded 300 cp -L "$id:$literal" "$copy$parent/" >&2 2>/dev/null
+        tame "$copy" || return 1
     done
     (cd "$copy$folder" && exec sh -c "$pick" ciplug-pick "$copy" "$@")
 }

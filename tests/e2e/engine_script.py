@@ -337,6 +337,23 @@ class Fetch(Script):
         self.assertEqual(self.fetch("name=cc", "out/r.xml"), {})
         self.assertEqual(list(self.dir.glob("ciplug-fetch*")), [])
 
+    def test_links_of_a_container_lead_nowhere_here(self):
+        self.write("host/secret.xml", "of this machine")
+        self.write("host/deep/r.xml", "and this")
+        self.container("cc", "--workdir", "/src", command=("sh", "-c", (
+            f"mkdir -p /src/real /src/all /src/deny; ln -s {self.dir}/host build; ln -s real inner; ln -s {self.dir}/host all/out; "
+            f"ln -s {self.dir}/host/secret.xml all/s.xml; ln -s {self.dir}/host deny/out; chmod 111 deny; "
+            "echo 1 >real/r.xml; echo 2 >all/t.xml")))
+        self.engine.docker("wait", "cc")
+        self.assertEqual(self.fetch("name=cc", "build/*.xml", "build/**/*.xml", "all/*/*.xml", "all/*.xml", "*/out/*.xml"), {"all/t.xml": "2"})
+        self.assertEqual(self.fetch("name=cc", "all/*.xml", "all/out/deep/*", "build", "inner/*.xml"), {"all/t.xml": "2", "inner/r.xml": "1"})
+        self.engine.docker("run", "--name", "kk", "--workdir", "/src", self.image, "sh", "-c",
+                           f"mkdir -p all/x {self.dir}/host/new; echo w >{self.dir}/host/new/w.xml; ln -s {self.dir}/host all/x/out; "
+                           "ln -s x all/y; chmod 111 all/x")
+        self.fetch("name=kk", "all/*", "all/x/out/new/*", "all/*/out/*.xml")
+        self.assertEqual(sorted(os.listdir(self.dir / "host")), ["deep", "secret.xml"])
+        self.rm("cc", "kk")
+
     def setUp(self):
         super().setUp()
         self.env["TMPDIR"] = str(self.dir)
