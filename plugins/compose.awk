@@ -8,7 +8,8 @@
 # run owner images project isolate   as compose_lib.sh has them
 # pool size try own used             subnets: 10.0.0.0/16 cut into /26; 2nd try: other ones; those
 #                                    that this project's networks have, NAME=SUBNET; all there are
-# services profiles                  what images are asked for (empty: all services)
+# services profiles                  what images are asked for (empty: all services), with what
+#                                    those services need
 
 function die(text)
 {
@@ -270,11 +271,58 @@ function is_active(i)
     return 0
 }
 
+# The services that this one needs.
+function needs(keys, k, i, line, text)
+{
+    if ("network_mode" in at && value_of(lines[at["network_mode"]]) ~ /^service:/)
+        text = substr(value_of(lines[at["network_mode"]]), 9)
+    split("depends_on links volumes_from", keys, " ")
+    for (k = 1; k <= 3; k++) {
+        if (!(keys[k] in at))
+            continue
+        for (i = at[keys[k]] + 1; i <= till[keys[k]]; i++) {
+            line = lines[i]
+            if (line ~ /^ *- /) {
+                sub(/^ *- /, "", line)
+                gsub(/["']/, "", line)
+                sub(/:.*/, "", line)
+                text = text " " line
+            } else if (indent_of(line) == 6) {
+                text = text " " key_of(line)
+            }
+        }
+    }
+    return text
+}
+
+# This one, and all that it needs.
+function choose(name, list, count, i)
+{
+    if (name in chosen)
+        return
+    chosen[name] = 1
+    count = split(needed[name], list, " ")
+    for (i = 1; i <= count; i++)
+        choose(list[i])
+}
+
+function say_images(name, i)
+{
+    for (name in wanted)
+        choose(name)
+    for (i = 1; i <= entries; i++)
+        if (order[i] in chosen)
+            print entry[order[i]]
+}
+
 function service(name, i, key)
 {
     if (mode == "images") {
-        if (services != "" ? name in wanted : is_active())
-            print name, "build" in at ? "build" : "pull", image_of(name), dockerfile()
+        order[++entries] = name
+        entry[name] = name " " ("build" in at ? "build" : "pull") " " image_of(name) " " dockerfile()
+        needed[name] = needs()
+        if (services == "" && is_active())
+            chosen[name] = 1
         return
     }
     if ("container_name" in at)
@@ -416,6 +464,8 @@ END {
     if (failed)
         exit 1
     flush()
+    if (mode == "images")
+        say_images()
     if (section == "networks")
         say_default()
     if (version == 1 && !("default" in seen) && mode != "images") {

@@ -221,6 +221,50 @@ class Files(unittest.TestCase):
         self.assertEqual(self.made(ONE, mode="images", profiles="debug"), [
             "db pull tiny:1 ", "plain pull tiny:1 ", "web build ciplug-x-00ff_web /x/sub dir/Dockerfile.x"])
         self.assertEqual(self.made(ONE, mode="images", services="plain"), ["plain pull tiny:1 "])
+        self.assertEqual(self.made(ONE, mode="images", services="web"), self.made(ONE, mode="images"))
+
+    def test_images_of_what_is_needed(self):
+        """All ways to need a service, over several steps and in a circle, in both shapes."""
+        text = """
+            services:
+              a:
+                depends_on:
+                - b
+                image: t:1
+              b:
+                image: t:1
+                links:
+                  - "c:other"
+              c:
+                depends_on:
+                  d:
+                    condition: service_started
+                    required: true
+                image: t:1
+              d:
+                image: t:1
+                network_mode: service:e
+              e:
+                build:
+                  context: /x
+                depends_on:
+                  a:
+                    condition: service_started
+                volumes_from:
+                - f:ro
+              f:
+                image: t:1
+              g:
+                depends_on:
+                - a
+                image: t:1
+            version: '2.4'
+        """
+        for awk in AWKS:
+            for services, names in ("a", "abcdef"), ("d", "abcdef"), ("f", "f"), ("g f", "abcdefg"), ("nothing", ""):
+                lines = rewrite(text, "images", awk, services=services)[0]
+                self.assertEqual("".join(line[0] for line in lines), names, (awk, services))
+            self.assertIn("e build ciplug-x-00ff_e /x/Dockerfile", rewrite(text, "images", awk, services="g")[0])
 
     def subnets(self, text, **variables):
         return re.findall(r'subnet: "([0-9./]+)"', "\n".join(self.made(text, **variables)))
