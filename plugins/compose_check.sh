@@ -3,7 +3,7 @@
 #
 # For `ciplug check`: a line for each problem. `many` is yes where the step runs in more than one
 # project; `services` are those that the step names.
-if ! docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
+if ! ask version --format '{{.Server.Version}}' >/dev/null 2>&1; then
     die "the engine does not answer: is it started, and DOCKER_HOST right?"
 fi
 if ! (read_files) >/dev/null 2>&1; then

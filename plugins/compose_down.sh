@@ -9,7 +9,7 @@ said=''
 
 # Each prints lines of ID NAME, and fails where the engine does not answer.
 list_containers() {
-    found=$(docker ps -a --no-trunc --filter "$label" \
+    found=$(ask ps -a --no-trunc --filter "$label" \
         --format '{{.ID}} {{.Names}} {{.Label "com.docker.compose.service"}}') || return
     printf '%s\n' "$found" | while read -r id name service; do
         case " $only " in
@@ -19,11 +19,11 @@ list_containers() {
 }
 
 list_networks() {
-    docker network ls --no-trunc --filter "$label" --format '{{.ID}} {{.Name}}'
+    ask network ls --no-trunc --filter "$label" --format '{{.ID}} {{.Name}}'
 }
 
 list_volumes() {
-    [ "$volumes" != yes ] || docker volume ls --filter "$label" --format '{{.Name}} {{.Name}}'
+    [ "$volumes" != yes ] || ask volume ls --filter "$label" --format '{{.Name}} {{.Name}}'
 }
 
 look() {
@@ -45,7 +45,7 @@ each() {
     done <<EOF
 $lines
 EOF
-    error=$("$@" 2>&1 >/dev/null) || said=$error
+    error=$(watched "$@" 2>&1 >/dev/null) || said=$error
 }
 
 remove() {
@@ -63,9 +63,9 @@ names() {
 
 # Nobody else's project has these, but other runs of this checkout may use them.
 remove_built() {
-    found=$(docker image ls --filter "reference=${images}_*" --format '{{.Repository}}:{{.Tag}}') || return
+    found=$(ask image ls --filter "reference=${images}_*" --format '{{.Repository}}:{{.Tag}}') || return
     for image in $found; do
-        docker image rm "$image" || :
+        ask image rm "$image" || :
     done
 }
 

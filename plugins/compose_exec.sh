@@ -8,14 +8,19 @@ set -fu
 project=$1 service=$2 index=$3
 shift 3
 
+command -v timeout >/dev/null || timeout() { shift 3 && "$@"; }
+
 containers() {
-    docker ps "$@" --filter "label=com.docker.compose.project=$project" \
+    timeout -s KILL 30 docker ps "$@" --filter "label=com.docker.compose.project=$project" \
         --filter "label=com.docker.compose.service=$service" \
         --filter "label=com.docker.compose.container-number=$index" \
-        --filter label=com.docker.compose.oneoff=False
+        --filter label=com.docker.compose.oneoff=False </dev/null
 }
 
-id=$(containers -q) || exit
+id=$(containers -q) || {
+    echo 'ciplug-compose: the engine does not answer' >&2
+    exit 1
+}
 id=${id%%"
 "*}
 if [ -z "$id" ]; then

@@ -14,7 +14,7 @@ set -fu
 program='' files='' binary='' project='' run='' owner='' images='' directory=/ services='' many=no \
     isolate=no pool=none size=26 pull=missing build=no wait=healthy profiles='' made='' round=0 \
     volumes=yes orphans=yes remove_images=no seconds='' name='' \
-    prefix='ciplug-compose: ' say_to=2
+    prefix='ciplug-compose: ' say_to=2 patience=30 pause=20
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     # The names are the plugin's; what the values hold does not matter.
     eval "${1%%=*}=\${1#*=}"
@@ -29,6 +29,46 @@ say() {
 die() {
     say "$*"
     exit 1
+}
+
+command -v timeout >/dev/null || timeout() { shift 3 && "$@"; }
+
+# ask WORDS: the engine's client, for what takes no time: 137 where the engine is silent.
+ask() {
+    timeout -s KILL "$patience" docker "$@" </dev/null
+}
+
+# watched COMMAND...: what may take any time, with this input; ended where the engine falls silent.
+watched() {
+    { exec "$@" <&3 3<&- & } 3<&0
+    worker=$!
+    # Nothing of it may keep a pipe or the lock open.
+    watch_engine "$worker" </dev/null >/dev/null 2>&1 9<&- &
+    watcher=$!
+    wait "$worker"
+    ended=$?
+    kill "$watcher" 2>/dev/null
+    wait "$watcher"
+    if [ $? -eq 3 ]; then
+        say "the engine does not answer: $1 was ended"
+        return 1
+    fi
+    return "$ended"
+}
+
+# watch_engine PID: 3 when the engine has not answered three times in a row, and PID is ended.
+watch_engine() {
+    trap 'kill "$!"; exit 0' TERM
+    silent=0
+    while [ "$silent" -lt 3 ]; do
+        sleep "$pause" &
+        wait "$!"
+        timeout -s KILL "$((patience / 3 + 1))" docker version &
+        if wait "$!"; then silent=0; else silent=$((silent + 1)); fi
+    done
+    trap '' TERM
+    kill "$1" && sleep 2 && kill -KILL "$1"
+    exit 3
 }
 
 find_client() {
@@ -72,7 +112,9 @@ rewrite() {
 # Which of the images are not here: "build" or "pull", service, image, and where it would be built.
 missing_images() {
     rewrite images | while read -r service how image where; do
-        docker image inspect "$image" >/dev/null 2>&1 || echo "$how $service $image $where"
+        ask image inspect "$image" >/dev/null 2>&1 && continue
+        [ $? -ne 137 ] || die "the engine does not answer"
+        echo "$how $service $image $where"
     done
 }
 
@@ -80,10 +122,11 @@ missing_images() {
 read_subnets() {
     used='' own=''
     [ "$pool" != none ] || return 0
+    ids=$(ask network ls -q --no-trunc --filter driver=bridge) || die "the engine does not answer"
     # One that goes away between the two calls is named as an error: it is of no interest.
-    # shellcheck disable=SC2046 # ids
-    found=$(docker network inspect --format '{{index .Labels "com.docker.compose.project"}}/{{index .Labels "com.docker.compose.network"}}={{range .IPAM.Config}}{{.Subnet}} {{end}}' \
-        $(docker network ls -q --no-trunc --filter driver=bridge) 2>/dev/null)
+    # shellcheck disable=SC2086 # ids
+    found=$(ask network inspect --format '{{index .Labels "com.docker.compose.project"}}/{{index .Labels "com.docker.compose.network"}}={{range .IPAM.Config}}{{.Subnet}} {{end}}' \
+        $ids 2>/dev/null)
     while IFS='=' read -r name subnets; do
         case $name in
         "$project"/?*) own="$own ${name#*/}=${subnets%% *}" ;;
@@ -96,9 +139,9 @@ EOF
 
 # with_file WORDS: the client with the file that rewrite() made, as its input.
 with_file() {
-    # shellcheck disable=SC2086 # names of profiles
+    # shellcheck disable=SC2086 # names of profiles; "docker compose" is two words
     printf '%s\n' "$made" |
-        compose -f - --project-directory "$directory" $profile_lines -p "$project" "$@"
+        watched $client -f - --project-directory "$directory" $profile_lines -p "$project" "$@"
 }
 
 # One at a time on this machine, where there is flock: the others then find what the first one did.

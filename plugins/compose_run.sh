@@ -6,7 +6,7 @@
 read_files </dev/null
 read_subnets </dev/null
 made=$(rewrite write) || exit
-docker rm -f -v "$name" >/dev/null 2>&1 </dev/null
+ask rm -f -v "$name" >/dev/null 2>&1
 {
     # shellcheck disable=SC2086 # names of profiles
     printf '%s\n' "$made" | compose -f /dev/fd/3 --project-directory "$directory" $profile_lines \

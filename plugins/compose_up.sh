@@ -49,7 +49,7 @@ start_services() {
         {
             with_file up -d --no-build $services 2>&1
             echo "ciplug-status $?"
-        } | watch_client
+        } | (watch_client)
         status=$?
         [ "$status" -eq 75 ] || break
         say "another network has the subnet: trying the next one"
@@ -63,7 +63,7 @@ watch_client() {
         case $line in
         'ciplug-status '*)
             status=${line#* }
-            continue
+            break
             ;;
         *'Pool overlaps'*) overlap=1 ;;
         *'available, non-overlapping IPv4 address pool'*)
@@ -80,14 +80,14 @@ watch_client() {
 
 # A line for each container: ID SERVICE STATE STATUS...
 containers() {
-    docker ps -a --no-trunc --filter "label=com.docker.compose.project=$project" \
+    ask ps -a --no-trunc --filter "label=com.docker.compose.project=$project" \
         --filter label=com.docker.compose.oneoff=False \
         --format '{{.ID}} {{.Label "com.docker.compose.service"}} {{.State}} {{.Status}}'
 }
 
-# Those that were not asked for count only while they run: another step may have ended them.
+# Those that were not asked for, nor needed by one that was, count only while they run: another step may have ended them.
 is_asked() {
-    case " $services " in
+    case " $asked " in
     '  ' | *" $1 "*) ;;
     *) return 1 ;;
     esac
@@ -118,7 +118,7 @@ EOF
 show_bad() {
     printf '%s' "$bad" | while read -r id service status; do
         say "service $service: $status"
-        docker logs --tail 20 "$id" 2>&1 | sed "s/^/$service: /" >&2
+        ask logs --tail 20 "$id" 2>&1 | sed "s/^/$service: /" >&2
     done
 }
 
@@ -127,7 +127,7 @@ wait_ready() {
     trap 'say "still waiting for $late"; exit 143' TERM INT HUP
     late='an answer'
     while :; do
-        found=$(containers) || exit
+        found=$(containers) || die "the engine does not answer"
         look "$found"
         if [ -n "$bad" ]; then
             show_bad
@@ -140,6 +140,8 @@ wait_ready() {
 }
 
 read_files
+asked=''
+[ -z "$services" ] || asked=$(rewrite images | sed 's/ .*//' | tr '\n' ' ')
 made=$plain
 prepare_images
 start_services

@@ -3,6 +3,7 @@
 """Clusters of docker compose at a real engine, by docker-compose 1.29."""
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
 import threading
@@ -10,7 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import EngineCase  # noqa: E402
-from harness import main, wait_for  # noqa: E402
+from harness import SRCDIR, main, wait_for  # noqa: E402
 
 SLEEP = 'command: ["sleep", "1000"]\n    stop_grace_period: 0s'
 FILE = f"""
@@ -185,6 +186,16 @@ class Compose(ComposeCase):
             self.assertIn(message, self.read(".ciplug/latest/logs/up/1.err"))
         self.assertEqual(self.engine.leftovers(), [])
 
+    def test_what_a_service_needs_counts(self):
+        """Its image too; and a service that nobody asked for, but needs, fails `up`."""
+        needs = SIMPLE + "    depends_on: [db]\n  db:\n    {}\n"
+        ini = steps("[step up]\nuses = compose.up\ncompose.services = web\n")
+        for db, message in (("build: .", "the image of service db is not built"),
+                            ("image: ci-busybox:1\n    command: ['false']", "service db: Exited (1)")):
+            self.write("docker-compose.yml", needs.replace("{}", db))
+            self.assertEqual(self.ci(ini, "-j1").status, 1)
+            self.assertIn(message, self.read(".ciplug/latest/logs/up/1.err"))
+
     def test_fixed_names_and_ports(self):
         """Two projects with what only one can have: said what to do about it; and with isolate both run."""
         self.write("docker-compose.yml", SIMPLE + """
@@ -308,6 +319,57 @@ volumes:
         reason = self.run_of().final("test")[1]["reason"]
         self.assertIn("exit code 9", reason)
         self.assertRegex(reason, "service db .*137")
+
+
+class Silence(ComposeCase):
+    """The engine does not answer, without being gone."""
+
+    def script(self, *words, of="client", **values):
+        """One of the scripts, as the plugin starts it, with less patience."""
+        values = {"project": "ciabcd1234w1", "run": "abcd1234", "owner": "boot.1.2", "images": "ciplug-x", "directory": self.dir,
+                  "patience": 1, "pause": 0, "program": (SRCDIR / "plugins/compose.awk").read_text(), **values}
+        text = "".join((SRCDIR / "plugins" / f"compose_{name}.sh").read_text() for name in ("lib", of))
+        self.write("docker-compose.yml", SIMPLE)
+        return subprocess.run(["sh", "-c", text, "ciplug-compose", *(f"{name}={value}" for name, value in values.items()), "--", *words],
+                              env={**os.environ, **self.env}, capture_output=True, text=True, timeout=30, check=False)
+
+    def silent(self):
+        self.engine.stop()
+        self.addCleanup(self.engine.cont)
+
+    def test_nothing_waits_without_limit(self):
+        self.silent()
+        for of in "up", "client", "down":
+            ended = self.script("ps", of=of, pool="10.213.0.0/16")
+            self.assertNotEqual(ended.returncode, 0)
+            self.assertIn("ciplug-compose: the engine does not answer", ended.stderr, of)
+            self.assertNotIn("not built", ended.stderr)
+
+    def test_the_client_is_ended(self):
+        self.silent()
+        ended = self.script("ps")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("the engine does not answer: docker-compose was ended", ended.stderr)
+
+    def test_a_client_that_takes_long_is_left_alone(self):
+        wrapper = self.write("bin/docker", f"""#!/bin/sh
+            [ "$1" = version ] || exec {shutil.which('docker')} "$@"
+            echo asked >>{self.dir}/asked
+            [ $(grep -c . {self.dir}/asked) != 2 ] || exit 1
+            exec {shutil.which('docker')} "$@"
+        """)
+        wrapper.chmod(0o755)
+        client = self.write("client", f"""#!/bin/sh
+            [ "$3" != config ] || exec docker-compose "$@"
+            cat >/dev/null
+            until [ $(grep -c . {self.dir}/asked) -ge 5 ]; do sleep 0.05; done
+            exit 6
+        """)
+        client.chmod(0o755)
+        self.write("asked", "")
+        self.env["PATH"] = f"{self.dir}/bin:{self.env.get('PATH', os.environ['PATH'])}"
+        ended = self.script("ps", binary=client, patience=30)
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (6, "", ""))
 
 
 class AtOnce(ComposeCase):
