@@ -179,7 +179,11 @@ static void add_container(struct engine_line *line, const struct ciplug_command 
 static int make_room(const struct ciplug_api *api, const struct ciplug_command *command,
                      struct ciplug_argv *out)
 {
-    static const char script[] = "\"$1\" rm -f -v \"$2\" >/dev/null 2>&1; shift 2; exec \"$@\"";
+    static const char script[] =
+        "id=$(\"$1\" container inspect -f '{{.Id}} {{index .Config.Labels \"ciplug.run\"}}' \"$2\" "
+        "2>/dev/null); case $id in *\" $3\") \"$1\" rm -f -v \"${id%% *}\" >/dev/null 2>&1 ;; "
+        "esac; "
+        "shift 3; exec \"$@\"";
     const char *guard = docker_option(api, command, "guard");
     struct engine_line line = {.api = api, .out = out};
     if (command->guarded || command->shown || !command->fetches || !guard ||
@@ -192,6 +196,7 @@ static int make_room(const struct ciplug_api *api, const struct ciplug_command *
     engine_word(&line, "ciplug-docker");
     engine_word(&line, docker_client(api, command));
     engine_word(&line, name);
+    engine_word(&line, command->run);
     free(name);
     return engine_end(&line);
 }
@@ -245,6 +250,7 @@ static int at_place(void *self, const struct ciplug_command *command, bool own, 
     const struct engine_place place = {
         .client = docker_client(api, command),
         .container = own ? name : docker_option(api, command, "container"),
+        .run = own ? command->run : NULL,
         .user = docker_option(api, command, "user"),
         .folder = folder,
         .own = own,

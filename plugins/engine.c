@@ -214,8 +214,13 @@ int engine_reap(const struct ciplug_api *api, const char *client,
         api->message(api, CIPLUG_LOG_ERROR, "the journal says something that was never an intent");
         return -1;
     }
+    if (!intent->owner || !*intent->owner) {
+        api->message(api, CIPLUG_LOG_ERROR, "the journal does not say who made what is there");
+        return -1;
+    }
     struct engine_line line = script(api, out, "reap", client);
     engine_word(&line, intent->run);
+    engine_word(&line, intent->owner);
     return engine_end(&line);
 }
 
@@ -225,7 +230,9 @@ static void add_place(struct engine_line *line, const struct engine_place *place
 {
     char *text = NULL;
     int n;
-    if (place->container)
+    if (place->container && place->run)
+        n = asprintf(&text, "own=%s/%s", place->run, place->container);
+    else if (place->container)
         n = asprintf(&text, "name=%s", place->container);
     else if (!place->service)
         n = asprintf(&text, "project=%s", place->project);
@@ -256,7 +263,7 @@ int engine_remove(const struct ciplug_api *api, const struct engine_place *place
                   struct ciplug_argv *out)
 {
     struct engine_line line = script(api, out, "remove", place->client);
-    engine_word(&line, place->container);
+    add_place(&line, place);
     return engine_end(&line);
 }
 

@@ -65,7 +65,8 @@ int engine_reap(const struct ciplug_api *api, const char *client,
 /* Where a command runs. */
 struct engine_place {
     const char *client;    /* program */
-    const char *container; /* a name or id; or NULL and the next three */
+    const char *container; /* a name or id; or NULL and the next three but one */
+    const char *run;       /* whose label it has to have, else it is not there; NULL: anybody's */
     const char *project;   /* of compose */
     const char *service;   /* NULL: all of the project */
     const char *index;     /* of a service's container; NULL: all of them */

@@ -5,7 +5,8 @@
 # to: sh -c TEXT ciplug-engine VERB CLIENT ARGUMENT... The functions at the foot say which. Bits of
 # POSIX sh only; no call of the client waits for a silent engine without limit.
 #
-# PLACE names containers: name=CONTAINER, service=PROJECT/SERVICE[/INDEX], project=PROJECT.
+# PLACE names containers: name=CONTAINER, own=RUN/CONTAINER (one that does not have the label of the
+# run is another's, and as not there), service=PROJECT/SERVICE[/INDEX], project=PROJECT.
 LC_ALL=C
 export LC_ALL
 verb=$1 client=$2
@@ -56,8 +57,12 @@ answers() {
 find_ids() {
     rest=${1#*=}
     case $1 in
-    name=*)
-        ids=$(d container inspect -f '{{.Id}}' "$rest" 2>/dev/null) || answers
+    name=* | own=*)
+        ids=$(d container inspect -f '{{.Id}} {{with .Config.Labels}}{{index . "ciplug.run"}}{{end}}' "${rest#*/}" 2>/dev/null) || answers || return
+        case $1$ids in
+        name=* | *" ${rest%%/*}") ids=${ids%% *} ;;
+        *) ids= ;;
+        esac
         return
         ;;
     project=*) set -- ;;
@@ -68,7 +73,7 @@ find_ids() {
     service=${rest#*/}
     service=${service%%/*}
     index=${1-}
-    set -- ${1+--filter "label=$service_label=$service"} ${index:+--filter "label=com.docker.compose.container-number=$index"}
+    set -- ${1+--filter "label=$service_label=$service" --filter label=com.docker.compose.oneoff=False} ${index:+--filter "label=com.docker.compose.container-number=$index"}
     ids=$(d ps -aq --no-trunc --filter "label=$project_label=$project" "$@" 2>/dev/null) || answers
 }
 
@@ -76,6 +81,7 @@ find_ids() {
 name_of() {
     case $1 in
     name=*) printf 'container %s' "${1#*=}" ;;
+    own=*) printf 'container %s' "${1#*/}" ;;
     service=*) rest=${1#*/} && printf 'service %s' "${rest%%/*}" ;;
     *) printf 'project %s' "${1#*=}" ;;
     esac
@@ -138,24 +144,24 @@ stop() {
     printf '%s\n' "${ended:-"$name does not run any more"}"
 }
 
-# ---- remove: NAME. A client that was killed may have asked for it a moment ago: look twice.
+# ---- remove: PLACE. A client that was killed may have asked for it a moment ago: look twice.
 
 remove() {
     did='is not there'
     for try in 1 2 3 4 5 6; do
-        if d container inspect -f '{{.Id}}' "$1" >/dev/null 2>&1; then
-            said=$(bounded 20 rm -f -v "$1" 2>&1)
+        find_ids "$1" || fail "the engine does not answer, so $(name_of "$1") is not removed: $why"
+        if [ -n "$ids" ]; then
+            said=$(bounded 20 rm -f -v "$ids" 2>&1)
             did='was removed'
             continue
         fi
-        answers || fail "the engine does not answer, so container $1 is not removed: $why"
         if [ "$did" = 'was removed' ] || [ "$try" -gt 1 ]; then
-            printf 'container %s %s\n' "$1" "$did"
+            printf '%s %s\n' "$(name_of "$1")" "$did"
             return
         fi
         pause 0.5
     done
-    fail "container $1 cannot be removed: $(first_line)"
+    fail "$(name_of "$1") cannot be removed: $(first_line)"
 }
 
 # ---- alive: PLACE ABSENT (yes: one that is not there may still be on its way, as of docker run)
@@ -165,9 +171,10 @@ alive() {
     find_ids "$1" || fail "the engine does not answer: $why"
     [ -n "$ids" ] || [ "$2" = yes ] || fail "$(name_of "$1") is not there"
     for id in $ids; do
-        status=$(d container inspect -f '{{.State.Status}}' "$id") || fail "the engine does not answer"
+        status=$(d container inspect -f '{{.State.Status}}' "$id" 2>/dev/null) ||
+            answers || fail "the engine does not answer: $why"
         case $status in
-        exited | dead | removing) fail "$(name_of "$1") has ended" ;;
+        '' | exited | dead | removing) fail "$(name_of "$1") has ended" ;;
         esac
     done
 }
@@ -183,15 +190,13 @@ epoch() {
     *) return 1 ;;
     esac
     date=${1%%T*} clock=${1#*T}
-    zone=${clock#??:??:??} clock=${clock%"${clock#??:??:??}"}
-    fraction=
+    zone=${clock#??:??:??} clock=${clock%"${clock#??:??:??}"} fraction=
     case $zone in .*) zone=${zone#.} fraction=${zone%%[!0-9]*} zone=${zone#"$fraction"} ;; esac
     fraction=${fraction}000000000
     fraction=${fraction%"${fraction#?????????}"}
     year=${date%%-*} month=${date#*-} day=${date##*-}
     month=${month%-*} hour=${clock%%:*} minute=${clock#*:} second=${clock##*:}
-    minute=${minute%:*}
-    month=${month#0} day=${day#0}
+    minute=${minute%:*} month=${month#0} day=${day#0}
     if [ "$month" -le 2 ]; then year=$((year - 1)) month=$((month + 12)); fi
     days=$((365 * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 + day - 719469))
     seconds=$((days * 86400 + ${hour#0} * 3600 + ${minute#0} * 60 + ${second#0}))
@@ -291,6 +296,7 @@ evidence() {
     fi
     case $place in
     name=*) set -- --filter "container=${place#name=}" ;;
+    own=*) rest=${place#own=} && set -- --filter "container=${rest#*/}" --filter "label=ciplug.run=${rest%%/*}" ;;
     *) rest=${place#*=} && set -- --filter "label=$project_label=${rest%%/*}" ;;
     esac
     events=$(bounded 15 events --since "$since" --until "$until" --filter type=container "$@" \
@@ -383,14 +389,11 @@ fetch() {
 # ---- check: what may be wrong before anything runs. WHAT IMAGE DOCKERFILE
 
 check_disk() {
-    case ${DOCKER_HOST-} in
-    '' | unix:*) root=$(d info -f '{{.DockerRootDir}}' 2>/dev/null) ;;
-    *) return ;;
-    esac
+    case ${DOCKER_HOST-} in '' | unix:*) ;; *) return ;; esac
+    root=$(d info -f '{{.DockerRootDir}}' 2>/dev/null)
     [ -d "$root" ] || return
     free=$(df -Pk "$root" | while read -r _ _ _ free _; do echo "$free"; done)
-    free=$(last_of "$free")
-    [ "$free" -ge 1048576 ] ||
+    [ "$(last_of "$free")" -ge 1048576 ] ||
         echo "less than 1 GiB is free in $root: make room, for example by '$client system prune'"
 }
 
@@ -418,11 +421,13 @@ check() {
     :
 }
 
-# ---- reap: RUN. All that the run made: labelled, or of a project that is called like it.
+# ---- reap: RUN OWNER. All that the run made: labelled, or of a project that is called like it. What
+# says whose it is is left to another owner: ids are no secrets, and engines are shared.
 
-# LINES of "ID|RUN|PROJECT|NAME" that are this run's: "ID NAME".
+# LINES of "ID|RUN|OWNER|PROJECT|NAME" that are this run's: "ID NAME".
 ours() {
-    while IFS='|' read -r id of project thing; do
+    while IFS='|' read -r id of whose project thing; do
+        [ "${whose:-"$owner"}" = "$owner" ] || continue
         number=${project#"ci${run}w"}
         case $of in
         "$run") ;;
@@ -439,7 +444,7 @@ ours() {
 listed() {
     kind=$1 format=$2
     shift 2
-    labels="{{.Label \"ciplug.run\"}}|{{.Label \"$project_label\"}}"
+    labels="{{.Label \"ciplug.run\"}}|{{.Label \"ciplug.owner\"}}|{{.Label \"$project_label\"}}"
     all=$(d "$@" --format "{{.${format%% *}}}|$labels|{{.${format##* }}}" 2>&1) || {
         said=$all
         answers || said=$why
@@ -463,8 +468,8 @@ reap_kind() {
     kind=$1 format=$2 remove=$3
     shift 3
     all=$(listed "$kind" "$format" "$@") || fail "$all"
-    [ -n "$all" ] || return 0
-    found=yes
+    found=$found$all
+    if [ "$try" = last ] || [ -z "$all" ]; then return 0; fi
     while read -r id thing; do
         # shellcheck disable=SC2086
         remove_one "$kind" "$id" "$thing" $remove
@@ -474,9 +479,11 @@ LIST
 }
 
 reap() {
-    run=$1
-    for try in 1 2 3 4; do
-        found='' left=''
+    run=$1 owner=$2
+    [ -n "$owner" ] || fail 'it is not known who the run was'
+    for try in 1 2 3 4 last; do
+        found=''
+        [ "$try" = last ] || left=''
         reap_kind container 'ID Names' 'rm -f -v' ps -a --no-trunc
         reap_kind network 'ID Name' 'network rm' network ls --no-trunc
         reap_kind volume 'Name Name' 'volume rm -f' volume ls

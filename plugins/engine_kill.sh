@@ -20,8 +20,12 @@ marked() {
 
 # $state and $session of a process; 1: it has gone.
 look() {
-    state='' session=
-    read -r stat <"/proc/$1/stat" || return 1
+    state='' session='' stat=
+    # A name may have several lines.
+    while read -r line || [ -n "$line" ]; do
+        stat="$stat $line"
+    done <"/proc/$1/stat"
+    [ -n "$stat" ] || return 1
     # shellcheck disable=SC2086
     set -- ${stat##*') '}
     state=$1 session=$4

@@ -97,6 +97,17 @@ class Run(Docker):
         self.assertEqual(self.one()["outcome"], "failed")
         self.assertRegex(self.one()["reason"], r"^exit code 137; container \S+-s-1-1 exited with 137, out of memory")
 
+    def test_a_container_of_that_name_that_is_anothers(self):
+        self.engine.docker("run", "--name", "db", self.image, "sh", "-c", "echo mine >/x")
+        self.addCleanup(self.engine.docker, "rm", "-f", "db", check=False)
+        was = self.engine.docker("inspect", "-f", "{{.Id}}", "db")
+        for more in ("guard = auto", "guard = no"):
+            with self.subTest(more):
+                self.docker(f"uses = docker.run\ndocker.name = db\ndocker.{more}\nartifacts = /x\ncommand = true")
+                self.assertIn(self.one()["outcome"], ("error", "failed"))
+                self.assertEqual(self.engine.docker("inspect", "-f", "{{.Id}}", "db"), was)
+                self.assertFalse((self.dir / ".ciplug/latest/artifacts/s/1/x").exists())
+
     def test_an_image_that_is_not_there(self):
         self.docker("uses = docker.run\ndocker.image = nothing.invalid/x\ndocker.pull = never\ncommand = true")
         self.assertEqual(self.one()["outcome"], "error")

@@ -19,7 +19,7 @@ ENGINE = SRCDIR / "plugins" / "engine.sh"
 KILL = SRCDIR / "plugins" / "engine_kill.sh"
 PICK = SRCDIR / "plugins" / "engine_pick.sh"
 SHELLS = [["/bin/sh"]] + [[shutil.which("busybox"), "sh"]] * bool(shutil.which("busybox"))
-RUN = "abcd1234"
+RUN, OWNER = "abcd1234", "boot.1.2"
 
 
 class Pick(Case):
@@ -172,12 +172,17 @@ class Stop(Script):
     def test_services_of_compose(self):
         project = ("--label", "com.docker.compose.project=p")
         for number in ("1", "2"):
-            self.container(f"w{number}", *project, "--label", "com.docker.compose.service=web",
-                           "--label", f"com.docker.compose.container-number={number}")
+            self.container(f"w{number}", *project, "--label", "com.docker.compose.service=web", "--label",
+                           "com.docker.compose.oneoff=False", "--label", f"com.docker.compose.container-number={number}")
             self.inside(f"w{number}", f"sleep 70{number}", "-e", "CIPLUG_JOB=run.1-2.1")
-        wait_for(lambda: len(self.sleepers()) == 2, "both sleepers")
+        # Of `compose run`: no container of the service.
+        self.container("once", *project, "--label", "com.docker.compose.service=web", "--label", "com.docker.compose.oneoff=True",
+                       "--label", "com.docker.compose.container-number=2")
+        self.inside("once", "sleep 703", "-e", "CIPLUG_JOB=run.1-2.1")
+        wait_for(lambda: len(self.sleepers()) == 3, "all sleepers")
         self.stop("service=p/web/2")
-        self.assertEqual(self.sleepers(), ["701"])
+        self.assertEqual(self.sleepers(), ["701", "703"])
+        self.rm("once")
         self.assertEqual(self.stop("service=p/web")[-1], "service web: 1 of its processes were killed")
         self.assertEqual(self.works("alive", "service=p/web", "no"), [])
         self.assertEqual(self.fails("alive", "service=p/db", "no"), "service db is not there")
@@ -185,8 +190,19 @@ class Stop(Script):
 
     def test_remove(self):
         self.container("cc")
-        self.assertEqual(self.works("remove", "cc"), ["container cc was removed"])
-        self.assertEqual(self.works("remove", "cc"), ["container cc is not there"])
+        self.assertEqual(self.works("remove", "name=cc"), ["container cc was removed"])
+        self.assertEqual(self.works("remove", "name=cc"), ["container cc is not there"])
+
+    def test_a_container_of_another_is_as_not_there(self):
+        self.container("db", "--label", f"ciplug.run={RUN}x", command=("false",))
+        self.engine.docker("wait", "db")
+        self.assertEqual(self.works("remove", f"own={RUN}/db"), ["container db is not there"])
+        self.works("alive", f"own={RUN}/db", "yes")
+        self.works("fetch", f"own={RUN}/db", "", "/etc", "yes", PICK.read_text(), "passwd")
+        self.assertEqual(self.bytes, b"")
+        self.engine.docker("inspect", "db")
+        self.assertEqual(self.fails("alive", f"own={RUN}x/db", "yes"), "container db has ended")
+        self.assertEqual(self.works("remove", f"own={RUN}x/db"), ["container db was removed"])
 
     def test_alive(self):
         self.assertEqual(self.works("alive", "name=cc", "yes"), [])
@@ -195,6 +211,32 @@ class Stop(Script):
         self.works("alive", "name=cc", "no")
         self.engine.docker("kill", "cc")
         self.assertEqual(self.fails("alive", "name=cc", "yes"), "container cc has ended")
+        self.rm("cc")
+
+    def client(self, script):
+        """One that does this before it is docker: with a count of its calls in $n."""
+        return str(self.write("client", f"#!/bin/sh\necho >>'{self.dir}/calls'\nn=$(grep -c '' '{self.dir}/calls')\n{script}\n"
+                              'exec docker "$@"\n').chmod(0o755) or self.dir / "client")
+
+    def test_alive_of_one_that_goes_at_that_moment(self):
+        self.container("cc")
+        client = self.client('[ "$n" != 2 ] || docker rm -f cc >/dev/null')
+        self.assertEqual(self.fails("alive", "name=cc", "yes", client=client), "container cc has ended")
+        self.container("cc")
+        (self.dir / "calls").unlink()
+        client = self.client('[ "$n" = 1 ] || { echo no engine >&2; exit 1; }')
+        self.assertEqual(self.fails("alive", "name=cc", "yes", client=client), "the engine does not answer: no engine")
+        self.rm("cc")
+
+    def test_names_of_several_lines(self):
+        self.container("cc", "--init")
+        self.inside("cc", r"""setsid sh -c "printf 'x\ny' >/proc/\$\$/comm; env -i sleep 701 & sleep 702; :" """,
+                    "-e", "CIPLUG_JOB=run.1-2.1")
+        self.inside("cc", r"printf 'x\ny' >/proc/$$/comm; sleep 771 & wait; : sleep 772")
+        wait_for(lambda: {"701", "702", "771"} <= set(self.sleepers()), "the sleepers")
+        self.stop("name=cc")
+        self.assertEqual([line for _, line in self.engine.processes("sleep 70")], [])
+        self.assertEqual(len(self.engine.processes("sleep 77")), 2)
         self.rm("cc")
 
 
@@ -360,8 +402,8 @@ class Fetch(Script):
 
 
 class Reap(Script):
-    def make(self, name, run=None, project=None):
-        labels = []
+    def make(self, name, run=None, project=None, owner=None):
+        labels = ["--label", f"ciplug.owner={owner}"] if owner else []
         if run:
             labels += ["--label", f"ciplug.run={run}"]
         if project:
@@ -371,7 +413,7 @@ class Reap(Script):
         self.container(f"c{name}", *labels, "--network", f"n{name}", "-v", f"v{name}:/v", "-v", "/anonymous")
 
     def test_what_the_run_made_and_nothing_else(self):
-        self.make("1", run=RUN)
+        self.make("1", run=RUN, owner=OWNER)
         self.make("2", project=f"ci{RUN}w12")
         mine = [f"{kind} {kind[0]}{number}" for kind in ("container", "network", "volume") for number in (1, 2)]
         others = [f"ci{RUN}w", f"ci{RUN}w1x", f"xci{RUN}w1", f"ci{RUN}", "ciother000w1"]
@@ -380,20 +422,38 @@ class Reap(Script):
         self.engine.docker("volume", "create", "--label", f"ciplug.run={RUN}x", "other9")
         for client in ("docker", "/usr/bin/docker"):
             if shutil.which(client):
-                lines = self.works("reap", RUN, client=client)
+                lines = self.works("reap", RUN, OWNER, client=client)
                 self.assertEqual(sorted(lines), sorted(mine) if client == "docker" else [])
         self.assertEqual(self.engine.leftovers(), [*(f"volume other{number}" for number in range(5)), "volume other9"])
         self.engine.clean()
 
+    def test_what_has_another_owner(self):
+        self.make("1", run=RUN, owner=OWNER)
+        self.make("2", run=RUN, owner="other.1.2")
+        self.make("3", project=f"ci{RUN}w1", owner="other.1.2")
+        self.assertEqual(sorted(self.works("reap", RUN, OWNER)), ["container c1", "network n1", "volume v1"])
+        self.assertEqual(self.fails("reap", RUN, ""), "it is not known who the run was")
+        self.assertEqual([name for name in self.engine.leftovers() if len(name.split()[1]) == 2],
+                         [f"{kind} {kind[0]}{number}" for kind in ("container", "network", "volume") for number in (2, 3)])
+        self.engine.clean()
+
+    def test_what_comes_back_until_the_last_round(self):
+        """Then it is gone: nothing to complain of."""
+        calls = self.dir / "lists"
+        client = self.write("client", f"#!/bin/sh\ncase $1$2 in ps-a) echo >>'{calls}'\n[ \"$(grep -c '' '{calls}')\" -gt 4 ] || "
+                            f"docker create --label ciplug.run={RUN} {self.image} true >/dev/null ;;\nesac\nexec docker \"$@\"\n")
+        client.chmod(0o755)
+        self.assertEqual(len(self.works("reap", RUN, OWNER, client=str(client))), 4)
+
     def test_what_cannot_be_removed_is_named(self):
         self.engine.docker("network", "create", "--label", f"ciplug.run={RUN}", "n1")
         self.container("foreign", "--network", "n1")
-        line = self.fails("reap", RUN)
+        line = self.fails("reap", RUN, OWNER)
         self.assertRegex(line, r"^still there: network n1 \(.*active endpoints")
         self.engine.clean()
 
     def test_an_engine_that_is_not_there(self):
-        line = self.fails("reap", RUN, env={"DOCKER_HOST": f"unix://{self.dir}/none"})
+        line = self.fails("reap", RUN, OWNER, env={"DOCKER_HOST": f"unix://{self.dir}/none"})
         self.assertRegex(line, r"^the engine does not answer, so what the run made on it is still there: Cannot connect")
 
 

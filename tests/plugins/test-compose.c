@@ -167,7 +167,7 @@ static void run_has_a_name_of_its_own(void **state)
     argv_free(&out.argv);
     out = (struct ciplug_argv){ARGV_INIT};
     assert_int_equal(builder(plugins, "compose.run")->stop(plugin->self, &command, &out), 0);
-    end_is(&out, (const char *const[]){"remove", "docker", "ciabcd1234w3-run-unit-7-2", NULL});
+    end_is(&out, (const char *const[]){"remove", "docker", "name=ciabcd1234w3-run-unit-7-2", NULL});
     argv_free(&inner.argv);
     argv_free(&out.argv);
 }
@@ -344,9 +344,10 @@ static void reap_believes_no_journal(void **state)
     struct plugins *plugins = *state;
     struct plugin *plugin = compose(plugins);
     struct ciplug_argv out = {ARGV_INIT};
-    struct ciplug_intent intent = {.size = sizeof intent, .run = "abcd1234", .what = "engine"};
+    struct ciplug_intent intent = {
+        .size = sizeof intent, .run = "abcd1234", .what = "engine", .owner = "boot.1.2"};
     assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), 0);
-    end_is(&out, (const char *const[]){"reap", "docker", "abcd1234", NULL});
+    end_is(&out, (const char *const[]){"reap", "docker", "abcd1234", "boot.1.2", NULL});
     intent.run = "../../..";
     assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), -1);
     argv_free(&out.argv);

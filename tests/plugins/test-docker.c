@@ -180,10 +180,13 @@ static void run_keeps_what_is_to_be_fetched_from(void **state)
     builds(*state, "docker.run", &fetched, "docker|run|--init|-i|" NAMED "|a|in|ner");
     /* The try without a guard finds the container of the one with a guard. */
     fetched.guarded = 0;
-    builds(*state, "docker.run", &fetched,
-           "sh|-c|\"$1\" rm -f -v \"$2\" >/dev/null 2>&1; shift 2; exec \"$@\"|ciplug-docker|"
-           "docker|ciabcd1234w3-unit-7-2|docker|run|--init|-e|CI|-e|TOKEN|-e|CIPLUG_JOB|" NAMED
-           "|a|in|ner");
+    builds(
+        *state, "docker.run", &fetched,
+        "sh|-c|id=$(\"$1\" container inspect -f '{{.Id}} {{index .Config.Labels \"ciplug.run\"}}' "
+        "\"$2\" 2>/dev/null); case $id in *\" $3\") \"$1\" rm -f -v \"${id%% *}\" "
+        ">/dev/null 2>&1 ;; esac; shift 3; exec \"$@\"|ciplug-docker|"
+        "docker|ciabcd1234w3-unit-7-2|abcd1234|docker|run|--init|-e|CI|-e|TOKEN|-e|CIPLUG_"
+        "JOB|" NAMED "|a|in|ner");
     SET("image", "a", "guard", "no");
     builds(*state, "docker.run", &fetched,
            "docker|run|--init|-e|CI|-e|TOKEN|-e|CIPLUG_JOB|" NAMED "|a|in|ner");
@@ -311,10 +314,10 @@ static void callbacks_name_the_container(void **state)
     static const struct {
         const char *with, *stop, *alive, *evidence, *fetch, *enter;
     } of[] = {
-        {"docker.run", "remove|docker|ciabcd1234w3-unit-7-2",
-         "alive|docker|name=ciabcd1234w3-unit-7-2|yes",
-         "evidence|docker|name=ciabcd1234w3-unit-7-2|run|2026-01-02T03:04:05.000Z|3",
-         "fetch|docker|name=ciabcd1234w3-unit-7-2|me|/src|yes|*|out/*.xml|/x",
+        {"docker.run", "remove|docker|own=abcd1234/ciabcd1234w3-unit-7-2",
+         "alive|docker|own=abcd1234/ciabcd1234w3-unit-7-2|yes",
+         "evidence|docker|own=abcd1234/ciabcd1234w3-unit-7-2|run|2026-01-02T03:04:05.000Z|3",
+         "fetch|docker|own=abcd1234/ciabcd1234w3-unit-7-2|me|/src|yes|*|out/*.xml|/x",
          "docker|exec|-it|--user|me|--workdir|/src|ciabcd1234w3-unit-7-2|sh"},
         {"docker.exec", "stop|docker|name=c|me|*", "alive|docker|name=c|no",
          "evidence|docker|name=c|exec|2026-01-02T03:04:05.000Z|3",
@@ -373,17 +376,22 @@ static void reap_believes_no_strange_intent(void **state)
     static const char *const runs[] = {"",         "abcd123", "abcd12345", "ABCD1234",
                                        "abcd 123", "*",       NULL};
     struct plugin *plugin = docker(*state);
-    struct ciplug_intent intent = {.size = sizeof intent, .run = "abcd1234", .what = "engine"};
+    struct ciplug_intent intent = {
+        .size = sizeof intent, .run = "abcd1234", .what = "engine", .owner = "boot.1.2"};
     struct ciplug_argv out = {ARGV_INIT};
     settings[0] = NULL;
     assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), 0);
-    asks(&out, "reap|docker|abcd1234");
+    asks(&out, "reap|docker|abcd1234|boot.1.2");
     argv_free(&out.argv);
     for (size_t i = 0; runs[i]; i++) {
         intent.run = runs[i];
         assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), -1);
     }
-    intent = (struct ciplug_intent){.size = sizeof intent, .run = "abcd1234", .what = "rm -rf /"};
+    intent.run = "abcd1234";
+    intent.owner = NULL;
+    assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), -1);
+    intent.owner = "boot.1.2";
+    intent.what = "rm -rf /";
     assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), -1);
     assert_int_equal(out.argv.words.n, 0);
 }
