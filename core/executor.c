@@ -257,14 +257,15 @@ static int make_launch(struct execution *execution, char **error)
     return launch_make(&execution->launch, &execution->executor->launcher, &place, error);
 }
 
-/* There was no shell at its place, as the engine's runtime says it, so nothing of the command has
- * run: once more, without a guard. Anything else that ends so (an entrypoint's own 127) is an
- * error. */
+/* There was no shell at its place, as the engine's runtime or its init says it, so nothing of the
+ * command has run: once more, without a guard. Anything else that ends so (an entrypoint's own 127)
+ * is an error. */
 static bool go_unguarded(struct execution *execution, const struct attempt_end *end)
 {
     bool no_shell = end->guarded && !end->begun && end->ended == HAND_ENDED_ITSELF &&
                     end->code == CLD_EXITED && (end->status == 126 || end->status == 127) &&
                     (strstr(end->client_said, "executable file not found") ||
+                     strstr(end->client_said, "] exec sh failed: No such file") ||
                      strstr(end->client_said, "no such file or directory"));
     if (!no_shell || !execution->launch.may_do_without || execution->stopped)
         return false;
