@@ -4,7 +4,8 @@
 # stands in the indentation) and writes the same with what a run needs: labels, names of images,
 # small subnets, and with isolate=yes nothing that two projects would share.
 #
-# mode      write: the file | check: a line for each thing that is fixed | images: one a line
+# mode      write: the file | check: a line for each thing that is fixed | images: one a line |
+#           taken: a line for each subnet of the file that another network has
 # run owner images project isolate   as compose_lib.sh has them
 # pool size try own used             subnets: 10.0.0.0/16 cut into /26; 2nd try: other ones; those
 #                                    that this project's networks have, NAME=SUBNET; all there are
@@ -236,6 +237,14 @@ function say_ports(service, first, last, i, line, dash)
     }
 }
 
+# An address of a subnet that has been replaced goes.
+function say_networks(first, last, i)
+{
+    for (i = first; i <= last; i++)
+        if (lines[i] !~ /^        ipv4_address: /)
+            say(lines[i])
+}
+
 function image_of(service)
 {
     if ("image" in at)
@@ -345,6 +354,9 @@ function service(name, i, key)
         } else if (key == "ports" && !is_empty(lines[i])) {
             say_ports(name, i, till["ports"])
             i = till["ports"]
+        } else if (key == "networks" && isolate == "yes") {
+            say_networks(i, till["networks"])
+            i = till["networks"]
         } else {
             say(lines[i])
         }
@@ -366,10 +378,33 @@ function say_subnet(name, subnet)
     say("      - subnet: \"" subnet "\"")
 }
 
+# The subnet that it has of its own, "" where it has none, or none alone.
+function own_subnet(i, subnet, count)
+{
+    if (!("ipam" in at))
+        return ""
+    for (i = at["ipam"] + 1; i <= till["ipam"]; i++) {
+        if (lines[i] ~ /^ *(- )?subnet: /) {
+            subnet = value_of(lines[i])
+            count++
+        }
+    }
+    return count == 1 && subnet !~ /:/ ? subnet : ""
+}
+
+function is_taken(subnet, part, first)
+{
+    if (subnet == "")
+        return 0
+    split(subnet, part, "/")
+    first = number_of(part[1])
+    return !is_free(first, first + power_of_two(32 - part[2]))
+}
+
 # Has addresses of its own, or cannot have any.
 function is_addressed(driver)
 {
-    if ("ipam" in at && !is_empty(lines[at["ipam"]]))
+    if ("ipam" in at && !is_empty(lines[at["ipam"]]) && (isolate != "yes" || own_subnet() == ""))
         return 1
     driver = "driver" in at ? value_of(lines[at["driver"]]) : "bridge"
     return driver != "bridge" && driver != "default" && driver != "null"
@@ -388,8 +423,12 @@ function network_or_volume(name, i, key, addressed)
     }
     if ("name" in at && value_of(lines[at["name"]]) != project "_" name)
         fixed((section == "networks" ? "network " : "volume ") name " has a name: " value_of(lines[at["name"]]))
+    if (section == "networks" && own_subnet() != "")
+        fixed("network " name " has a subnet of its own: " own_subnet())
     say(header(lines[1]))
     addressed = section == "volumes" || is_addressed()
+    if (mode == "taken" && section == "networks" && addressed && !(name in had) && is_taken(own_subnet()))
+        print "network " name " has a subnet of its own: " own_subnet()
     if (!addressed)
         say_subnet(name)
     if (!("labels" in at)) {
@@ -400,7 +439,9 @@ function network_or_volume(name, i, key, addressed)
         key = indent_of(lines[i]) == 4 ? key_of(lines[i]) : ""
         if (key == "labels")
             say_more_labels(lines[i])
-        else if (!(key == "ipam" && !addressed) && !(key == "name" && isolate == "yes"))
+        else if (key == "ipam" && !addressed)
+            i = till["ipam"]
+        else if (!(key == "name" && isolate == "yes"))
             say(lines[i])
     }
 }

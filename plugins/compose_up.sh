@@ -40,10 +40,15 @@ prepare_images() {
     [ -z "$(printf '%s\n' "$missing" | name_missing)" ] || exit 1
 }
 
-# One that another project took at the same moment is tried again, elsewhere.
+# One that another project took at the same moment is tried again, elsewhere: unless it is the file's.
 start_services() {
     for round in 0 1 2 3 4 5 6 7 8 9; do
         read_subnets
+        if [ "$round" -gt 0 ]; then
+            taken=$(rewrite taken) || exit
+            [ -z "$taken" ] || die "$taken, which another network has: compose.isolate = yes"
+            say "another network has the subnet: trying the next one"
+        fi
         made=$(rewrite write) || exit
         # shellcheck disable=SC2086 # names of services
         {
@@ -52,7 +57,6 @@ start_services() {
         } | (watch_client)
         status=$?
         [ "$status" -eq 75 ] || break
-        say "another network has the subnet: trying the next one"
     done
     [ "$status" -eq 0 ] || exit "$status"
 }

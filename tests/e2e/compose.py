@@ -223,6 +223,22 @@ volumes:
                       self.read(".ciplug/latest/logs/up/1.err") + self.read(".ciplug/latest/logs/up/2.err"))
         self.passes(ini, "--set", "compose.isolate=yes")
 
+    def test_subnets_of_the_file(self):
+        """One that another network has is not tried ten times; with isolate both projects have others."""
+        self.write("docker-compose.yml", SIMPLE + """
+    networks: {inside: {ipv4_address: 10.99.0.9}}
+networks:
+  inside: {ipam: {config: [{subnet: 10.99.0.0/24}]}}
+""")
+        self.engine.docker("network", "create", "--subnet", "10.99.0.0/25", "foreigner")
+        ini = steps("[step up]\nuses = compose.up\nper = worker\n")
+        self.assertEqual(self.ci(ini, "-j1").status, 1)
+        said = self.read(".ciplug/latest/logs/up/1.err")
+        self.assertIn("network inside has a subnet of its own: 10.99.0.0/24, which another network has: compose.isolate = yes", said)
+        self.assertNotIn("trying the next one", said)
+        self.engine.docker("network", "rm", "foreigner")
+        self.passes(ini, "--set", "compose.isolate=yes")
+
     def test_check_names_what_is_wrong(self):
         self.write("docker-compose.yml", SIMPLE + """
     container_name: the_web

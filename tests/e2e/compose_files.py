@@ -210,10 +210,52 @@ class Files(unittest.TestCase):
         self.assertNotIn("name: everybodys", "\n".join(lines))
         self.assertIn("name: ext", block(lines, "networks", "ext"))
         self.assertEqual(self.made(ONE, mode="check"), [
-            "network fixed has a name: everybodys", "service db has a container_name: fixed_db",
+            "network back has a subnet of its own: 10.99.0.0/24", "network fixed has a name: everybodys", "service db has a container_name: fixed_db",
             "service db takes port 8080 of the host", "service db takes port 9000 of the host",
             "service db takes port 81 of the host", "service db takes port 53 of the host",
             "volume shared has a name: everybodys"])
+
+    def test_subnets_of_the_file(self):
+        text = """
+            services:
+              db:
+                image: t:1
+                networks:
+                  back:
+                    aliases:
+                      - x
+                    ipv4_address: 10.99.0.5
+                  both: {}
+            networks:
+              back:
+                name: ciabcd1234w1_back
+                ipam:
+                  driver: default
+                  config:
+                    - subnet: 10.99.0.0/24
+                      gateway: 10.99.0.1
+                driver: bridge
+              both:
+                ipam:
+                  config:
+                    - subnet: 10.98.0.0/24
+                    - subnet: fd00::/64
+        """
+        self.assertEqual(self.made(text, mode="check"), ["network back has a subnet of its own: 10.99.0.0/24"])
+        self.assertEqual(self.made(text, mode="taken", used="10.98.0.0/24 10.213.0.0/16", pool="none"), [])
+        for taken in "10.99.0.128/26", "10.96.0.0/12":
+            self.assertEqual(self.made(text, mode="taken", used=taken), ["network back has a subnet of its own: 10.99.0.0/24"])
+            self.assertEqual(self.made(text, mode="taken", used=taken, own="back=10.99.0.0/24"), [])
+            self.assertEqual(self.made(text, mode="taken", used=taken, isolate="yes"), [])
+        plain = self.made(text, pool="none")
+        self.assertEqual([line for line in plain if "10." in line and "default" not in line],
+                         [line[12:] for line in text.splitlines() if "10." in line])
+        lines = self.made(text, isolate="yes", own="back=10.213.1.0/26")
+        self.assertEqual(block(lines, "networks", "back"), [
+            "ipam:", "  config:", '  - subnet: "10.213.1.0/26"', *LABELS, "driver: bridge"])
+        self.assertEqual(block(lines, "networks", "both")[-4:], block(plain, "networks", "both")[-4:])
+        self.assertEqual(block(lines, "services", "db", "networks"), ["back:", "  aliases:", "    - x", "both: {}"])
+        self.assertNotIn("ipam:", block(self.made(text, isolate="yes", pool="none"), "networks", "back"))
 
     def test_images(self):
         self.assertEqual(self.made(ONE, mode="images"), [
