@@ -198,7 +198,7 @@ void spawn_kill_hung(struct spawn_slot *slot, uint64_t limit_ns)
 static bool same_name(const char *a, const char *b)
 {
     size_t length = strcspn(b, "=");
-    return strncmp(a, b, length) == 0 && (b[length] == '=' || !b[length]);
+    return strncmp(a, b, length) == 0 && a[length] == '=';
 }
 
 static bool changed(const char *assignment, char *const *changes)

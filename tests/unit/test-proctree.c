@@ -251,15 +251,18 @@ static void markers_across_reads_are_found(void **state)
 static void environments_are_merged(void **state)
 {
     (void)state;
-    char *base[] = {(char[]){"A=1"}, (char[]){"AB=2"}, (char[]){"C"}, (char[]){"E=5"}, NULL};
+    /* EF begins as E does, which is another variable. */
+    char *base[] = {(char[]){"A=1"}, (char[]){"AB=2"}, (char[]){"C"},
+                    (char[]){"E=5"}, (char[]){"EF=6"}, NULL};
     char *changes[] = {(char[]){"AB=3"}, (char[]){"E"}, (char[]){"D="}, (char[]){"F"}, NULL};
     AUTO_FREE char **env = spawn_environment(base, changes);
     assert_non_null(env);
     assert_string_equal(env[0], "A=1");
     assert_string_equal(env[1], "C");
-    assert_string_equal(env[2], "AB=3");
-    assert_string_equal(env[3], "D=");
-    assert_null(env[4]);
+    assert_string_equal(env[2], "EF=6");
+    assert_string_equal(env[3], "AB=3");
+    assert_string_equal(env[4], "D=");
+    assert_null(env[5]);
 }
 
 static void a_child_without_exec_is_killed_in_time(void **state)
