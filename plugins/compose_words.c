@@ -167,7 +167,8 @@ static char *client_words(const struct ciplug_api *api, const struct ciplug_comm
         return NULL;
     const char *file = api->option(api, command, "file");
     const char *env_file = api->option(api, command, "env_file");
-    for (file += strspn(file ? file : "", WHITE); file && *file; file += strspn(file, WHITE)) {
+    file = file ? file : "";
+    for (file += strspn(file, WHITE); *file; file += strspn(file, WHITE)) {
         size_t n = strcspn(file, WHITE);
         fputs("-f\n", to);
         write_path(to, command->config_dir, file, n);
