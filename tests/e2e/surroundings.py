@@ -38,6 +38,12 @@ class Environment(Case):
                     env={"FROM_CALLER": "hello"})
         self.assertEqual(self.run_of().text("s"), "hello hello\n")
 
+    def test_variables_that_begin_like_ours(self):
+        """Also the one by which these tests know what they started: else no survivor would be seen."""
+        self.passes("[step s]\nenv.X = 1\ncommand = echo $CIRCLE $CI_STEPS $XY; test -n \"$CIPLUG_TEST\"\n",
+                    env={"CIRCLE": "a", "CI_STEPS": "b", "XY": "c"})
+        self.assertEqual(self.run_of().text("s"), "a b c\n")
+
     def test_unset_env_is_an_error(self):
         self.refused("[step s]\nenv.COPY = {env:SURELY_UNSET}\ncommand = true\n", "ci.ini:2", "SURELY_UNSET")
 
