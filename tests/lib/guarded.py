@@ -2,6 +2,7 @@
 """core/guard.sh driven directly: preludes, orders, and what its marks say."""
 import os
 import re
+import signal
 import subprocess
 import threading
 
@@ -60,11 +61,18 @@ class Stream:
         return True, rest[:end.start()] if end else rest, (int(end[1]), int(end[2])) if end else None
 
 
+def hear_all():
+    """Who started the tests may ignore signals (a shell's background, nohup); what is ignored is inherited."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Guarded:
     """A guard that runs. Its input stays open until eof() or the end."""
 
     def __init__(self, argv, data=b"", **how):
-        # pylint: disable=consider-using-with
+        # pylint: disable=consider-using-with, subprocess-popen-preexec-fn
+        how.setdefault("preexec_fn", hear_all)
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         bufsize=0, **how)
         self.out, self.err = Stream(self.process.stdout), Stream(self.process.stderr)
