@@ -226,7 +226,7 @@ int launch_make(struct launch *launch, const struct launcher *launcher,
         *error = xstrdup(why);
         return -1;
     }
-    if (launch_build(launch, host, place, error) < 0)
+    if (launch_build(launch, place, error) < 0)
         return -1;
     why = refuse_secrets(launch, &launch->argv);
     if (why) {

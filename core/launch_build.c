@@ -148,6 +148,12 @@ static bool needs_guard(const struct use *use)
            CIPLUG_BUILDER_REMOTE;
 }
 
+static void set_all(struct strv *env, const struct strv *more)
+{
+    for (size_t i = 0; i < more->n; i++)
+        strv_setenv(env, more->v[i]);
+}
+
 /* Secrets travel by name: what `mask` names and we have is there, too. */
 static void add_masked(const struct launch *launch, struct strv *env)
 {
@@ -161,6 +167,13 @@ static void add_masked(const struct launch *launch, struct strv *env)
     }
 }
 
+/* What the command gets wherever it runs. */
+static void add_own(const struct launch *launch, struct strv *env)
+{
+    strv_copy(env, &launch->own);
+    add_masked(launch, env);
+}
+
 /* The guard in front of `current`, which now stands in its prelude. -1 with errno. */
 static int put_guard(struct launch *launch, struct ciplug_argv *current)
 {
@@ -169,10 +182,8 @@ static int put_guard(struct launch *launch, struct ciplug_argv *current)
     AUTO_ARGV struct argv inner = current->argv;
     current->argv = (struct argv)ARGV_INIT;
     AUTO_STRV struct strv own = STRV_INIT;
-    strv_copy(&own, &launch->own);
-    add_masked(launch, &own);
-    for (size_t i = 0; i < inner.env.n; i++)
-        strv_setenv(&own, inner.env.v[i]);
+    add_own(launch, &own);
+    set_all(&own, &inner.env);
     if (launch->marker)
         strv_setenv(&own, launch->marker);
     strv_free(&inner.env);
@@ -238,21 +249,18 @@ static bool wants_guard(struct chain *chain, const struct launch_place *place)
     return false;
 }
 
-/* The environment of what is started here: the client's, or the command's own. */
-static void take_client(struct launch *launch, struct ciplug_argv *built)
+/* What was built, with its variables over those that are there: of the client, or the command. */
+static void take_built(struct argv *argv, const struct ciplug_argv *built)
 {
-    strv_copy(&launch->argv.words, &built->argv.words);
-    for (size_t i = 0; i < built->argv.env.n; i++)
-        strv_setenv(&launch->argv.env, built->argv.env.v[i]);
+    strv_copy(&argv->words, &built->argv.words);
+    set_all(&argv->env, &built->argv.env);
 }
 
 static void show(struct launch *launch, const struct ciplug_argv *built)
 {
     AUTO_ARGV struct argv argv = ARGV_INIT;
     argv_copy(&argv, &launch->argv);
-    strv_copy(&argv.words, &built->argv.words);
-    for (size_t i = 0; i < built->argv.env.n; i++)
-        strv_setenv(&argv.env, built->argv.env.v[i]);
+    take_built(&argv, built);
     struct strbuf shown = STRBUF_INIT;
     argv_show(&shown, &argv, &launch->launcher->plan->mask_names, launch->launcher->mask);
     launch->shown = strbuf_detach(&shown);
@@ -263,8 +271,7 @@ static void name_variables(struct launch *launch, bool remote)
     AUTO_STRV struct strv own = STRV_INIT;
     if (!remote)
         return;
-    strv_copy(&own, &launch->own);
-    add_masked(launch, &own);
+    add_own(launch, &own);
     if (launch->marker)
         strv_setenv(&own, launch->marker);
     for (size_t i = 0; i < own.n; i++)
@@ -302,19 +309,17 @@ static int build_both(struct chain *chain, const struct launch_place *place, cha
         show(launch, &shown);
     if (result == 0 && chain->n > 0 && launch->launcher->run_dir) {
         result = apply_all(chain, &real, wants_guard(chain, place), error);
-        take_client(launch, &real);
+        take_built(&launch->argv, &real);
     } else {
-        take_client(launch, &shown);
+        take_built(&launch->argv, &shown);
     }
     argv_free(&shown.argv);
     argv_free(&real.argv);
     return result;
 }
 
-int launch_build(struct launch *launch, const struct host *host, const struct launch_place *place,
-                 char **error)
+int launch_build(struct launch *launch, const struct launch_place *place, char **error)
 {
-    (void)host;
     struct chain chain = chain_of(launch);
     bool remote = is_remote(&chain);
     launch->marker = place->marker;
@@ -399,9 +404,7 @@ int launch_beside(struct launch *launch, enum launch_beside what,
     if (found > 0) {
         argv_copy(argv, &launch->argv);
         strv_clear(&argv->words);
-        strv_copy(&argv->words, &out.argv.words);
-        for (size_t i = 0; i < out.argv.env.n; i++)
-            strv_setenv(&argv->env, out.argv.env.v[i]);
+        take_built(argv, &out);
         if (what == LAUNCH_STOP && launch->marker) {
             AUTO_FREE char *job = xasprintf("CIPLUG_STOP_JOB=%s", strchr(launch->marker, '=') + 1);
             strv_setenv(&argv->env, job);

@@ -10,8 +10,7 @@
 
 /* argv and shown of `launch`; where there is a guard, nonce and prelude. 0, or -1 with *error (the
  * caller's). */
-int launch_build(struct launch *launch, const struct host *host, const struct launch_place *place,
-                 char **error);
+int launch_build(struct launch *launch, const struct launch_place *place, char **error);
 struct expand_vars launch_vars(const struct launch *launch);
 void launch_intent_clear(struct launch_intent *intent);
 
