@@ -31,9 +31,9 @@ class Killed(Case):
                 self.one_round(chance.uniform(0, 0.4))
 
     def one_round(self, delay):
+        known = set(self.runs())
         running = self.start("[ciplug]\nplugins = junit\n[step s]\ncount = 200\nworkers = 4\nretries = 1\nretry_delay = 50ms\n"
                              "command = echo said-{number}; sleep 0.0$(({number} % 4)); test $(({number} % 7)) != 0\n", "-q")
-        known = set(self.runs())
         fresh = wait_for(lambda: set(self.runs()) - known, "the run").pop()
         run = self.run_of(run=fresh)
         wait_for(lambda: run.of("run_started"), "the journal")
@@ -78,6 +78,8 @@ class Killed(Case):
         running = self.start(INI)
         for name in "bc":
             self.wait_file(f"up.{name}")
+        for number in (2, 3):
+            self.wait_file(f".ciplug/latest/logs/s/{number}.out", "said-")
         living = self.verb("report", "--to", "junit=living.xml")
         self.assertEqual(living.status, 0, living.all)
         self.assertIn("still goes on", living.err)

@@ -176,6 +176,7 @@ static void every_status_is_read(void **state)
         trailer_feed(&trailer, left, strlen(left), &out);
         assert_int_equal(trailer_end(&trailer, &out, &status), number >= 0 && number < 10000);
         assert_true(out.len || (status.exit_code == 3 && status.left == (unsigned)number));
+        trailer_free(&trailer);
     }
 }
 
