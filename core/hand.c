@@ -17,11 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
-int process_begin(const char *name)
+int process_begin(const char *name, const struct priority *usual)
 {
     sigset_t set;
     if (prctl(PR_SET_NAME, name) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return -1;
+    priority_ahead(usual);
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -51,7 +52,7 @@ static void find_oom_score(char *text, size_t size)
 
 static int worker_open(struct worker *worker, const char *cgroup, unsigned number)
 {
-    worker->signal_fd = process_begin("ci-hand");
+    worker->signal_fd = process_begin("ci-hand", worker->usual);
     if (worker->signal_fd < 0 || proctree_open(&worker->tree) < 0)
         return -1;
     worker->stack = mmap(NULL, SPAWN_STACK, PROT_READ | PROT_WRITE,
@@ -104,6 +105,7 @@ static int run_command(struct worker *worker, struct wire_command *command, enum
         .cwd = command->cwd,
         .fds = {command->fds[0], command->fds[1], command->fds[2]},
         .cgroup_fd = worker->leaf.procs,
+        .usual = worker->usual,
         .oom_score = worker->oom_score,
         .stack = worker->stack,
         .slot = worker->slot,
@@ -194,6 +196,10 @@ static int sleep_until(struct worker *worker, struct pollfd *fds)
         wait = (struct timespec){(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
         timeout = &wait;
     }
+    if (worker->more) {
+        wait = (struct timespec){0, 0};
+        timeout = &wait;
+    }
     fds[0] = (struct pollfd){worker->signal_fd, POLLIN, 0};
     fds[1] = (struct pollfd){worker->gone ? -1 : worker->sock, POLLIN, 0};
     fds[2] =
@@ -214,10 +220,10 @@ static void worker_step(struct worker *worker)
     /* Ends before deadlines and orders: what had ended, had ended. */
     if (!SAFEGUARD(ends_before_deadlines) && timer_is_due(&worker->job))
         ladder_timer(worker);
-    if (fds[0].revents) {
+    if (fds[0].revents)
         process_drain(worker->signal_fd);
+    if (fds[0].revents || worker->more)
         ladder_children(worker);
-    }
     if (fds[1].revents)
         take_message(worker);
     if (timer_is_due(&worker->job))
@@ -227,11 +233,13 @@ static void worker_step(struct worker *worker)
     control_flush(&worker->control);
 }
 
-_Noreturn void hand_main(int sock, struct spawn_slot *slot, const char *cgroup, unsigned number)
+_Noreturn void hand_main(int sock, struct spawn_slot *slot, const struct priority *usual,
+                         const char *cgroup, unsigned number)
 {
     static struct worker worker;
     worker.sock = sock;
     worker.slot = slot;
+    worker.usual = usual;
     pid_t keeper = getppid();
     if (worker_open(&worker, cgroup, number) < 0) {
         refuse(&worker, 0, HAND_WHERE_FORK, errno);

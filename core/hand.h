@@ -8,6 +8,7 @@
 
 #include "cgroup.h"
 #include "control.h"
+#include "priority.h"
 #include "proctree.h"
 #include "spawn.h"
 #include "wire.h"
@@ -16,9 +17,9 @@
  * keeper_start_with(). */
 _Noreturn void keeper_main(int fd, unsigned flags, pid_t runner);
 
-/* Name the process, make it a subreaper, open a signalfd for SIGCHLD (all signals are blocked
- * already). The signalfd, or -1 with errno. */
-int process_begin(const char *name);
+/* Name the process, make it a subreaper, put it ahead of what it starts, open a signalfd for
+ * SIGCHLD (all signals are blocked already). The signalfd, or -1 with errno. */
+int process_begin(const char *name, const struct priority *usual);
 /* Empty the signalfd. */
 void process_drain(int signal_fd);
 
@@ -64,7 +65,9 @@ struct worker {
     int sock;
     int signal_fd;
     bool gone; /* the runner is: kill and leave */
+    bool more; /* children may have ended of whom no SIGCHLD will tell any more */
     struct spawn_slot *slot;
+    const struct priority *usual; /* of commands */
     void *stack;
     char oom_score[24];
     struct proctree tree;
@@ -74,8 +77,10 @@ struct worker {
     struct job job;
 };
 
-/* The hand's process: never returns. `number` is its own among the hands, for its leaf. */
-_Noreturn void hand_main(int sock, struct spawn_slot *slot, const char *cgroup, unsigned number);
+/* The hand's process: never returns. `usual` is what commands get; `number` is its own among the
+ * hands, for its leaf. */
+_Noreturn void hand_main(int sock, struct spawn_slot *slot, const struct priority *usual,
+                         const char *cgroup, unsigned number);
 
 /* ladder.c: from exec to nothing left. The caller of these has the loop. */
 void ladder_begin(struct worker *worker, const struct wire_start *start, pid_t leader);

@@ -32,6 +32,7 @@ struct hands {
     unsigned count;
     pid_t pid[HANDS_MAX]; /* 0: free */
     struct spawn_slot *slots;
+    struct priority usual; /* of commands */
     struct proctree tree;
     struct pid_list pids;
     char cgroup[KEEPER_CGROUP_MAX];
@@ -95,7 +96,8 @@ static int hands_open(struct hands *hands, int control, unsigned flags, pid_t ru
     hands->control = 3;
     if (SAFEGUARD(own_session) && setsid() < 0)
         return -1;
-    hands->signal_fd = process_begin("ci-keeper");
+    priority_read(&hands->usual);
+    hands->signal_fd = process_begin("ci-keeper", &hands->usual);
     if (hands->signal_fd < 0 || proctree_open(&hands->tree) < 0)
         return -1;
     void *slots = mmap(NULL, sizeof *hands->slots * HANDS_MAX, PROT_READ | PROT_WRITE,
@@ -149,7 +151,7 @@ static void start_hand(struct hands *hands, int sock)
         close(hands->control);
         close(hands->signal_fd);
         proctree_close(&hands->tree);
-        hand_main(sock, &hands->slots[number], hands->cgroup, number);
+        hand_main(sock, &hands->slots[number], &hands->usual, hands->cgroup, number);
     }
     if (pid < 0) {
         refuse_hand(sock, errno);

@@ -14,6 +14,7 @@
 #define LOOK_BUSY_NS    (250 * NS_PER_MS)
 #define CONFIRM_NS      (5 * NS_PER_S)
 #define MARKER_PATIENCE 500
+#define COLLECT_MAX     64
 
 static void finish(struct worker *worker);
 static void sweep_marker(struct worker *worker);
@@ -299,12 +300,18 @@ static void leader_exited(struct worker *worker, const siginfo_t *info)
     }
 }
 
-/* Reap orphans, and look whether the leader has ended, without reaping it. */
+/* Reap orphans, and look whether the leader has ended, without reaping it. Some at a time: they may
+ * come faster than they go, and deadlines and orders do not wait for that to end. */
 static void collect(struct worker *worker)
 {
     struct job *job = &worker->job;
-    while (!job->exited) {
+    worker->more = false;
+    for (unsigned n = 0; !job->exited; n++) {
         siginfo_t info;
+        if (n == COLLECT_MAX && SAFEGUARD(some_orphans_at_a_time)) {
+            worker->more = true;
+            return;
+        }
         if (look_for_ended(P_ALL, 0, &info) < 0 || info.si_pid == 0)
             return;
         if (info.si_pid == job->leader)

@@ -83,6 +83,8 @@ IN_CHILD static int child_main(void *data)
         slot->in_cgroup = write(spawn->cgroup_fd, "0", 1) == 1;
     if (spawn->oom_score && SAFEGUARD(first_to_go))
         child_set_oom_score(spawn->oom_score);
+    if (SAFEGUARD(usual_priority))
+        priority_restore(spawn->usual);
     if (spawn->cwd && chdir(spawn->cwd) < 0)
         child_fail(slot, SAFEGUARD(folder_is_told) ? HAND_WHERE_CWD : HAND_WHERE_PROGRAM, errno);
     for (int i = 0; i < 3; i++) {

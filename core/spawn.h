@@ -9,6 +9,7 @@
 #define CIPLUG_CORE_SPAWN_H
 
 #include "keeper.h"
+#include "priority.h"
 
 #include <stdatomic.h>
 
@@ -29,7 +30,8 @@ struct spawn {
     int fds[3];            /* all above 2 */
     int cgroup_fd;         /* cgroup.procs of its leaf, or -1 */
     const char *oom_score; /* for its oom_score_adj, or NULL */
-    void *stack;           /* of SPAWN_STACK bytes, used until exec */
+    const struct priority *usual;
+    void *stack; /* of SPAWN_STACK bytes, used until exec */
     struct spawn_slot *slot;
 };
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """34: Ciplug inherits a hostile signal state: SIGCHLD ignored, everything blocked, an alarm pending.
 
-It works as ever, and commands start with default dispositions and an empty mask, but for a SIGHUP that nohup ignores."""
+It works as ever, and commands start with default dispositions and an empty mask, but for a SIGHUP that nohup ignores. What
+the caller wanted of the scheduler (nice, chrt) holds for commands, too."""
 import os
 import re
 import signal
@@ -52,6 +53,15 @@ class Hostile(Case):
         for field in ("SigBlk", "SigIgn", "SigCgt", "SigPnd"):
             self.assertEqual(int(re.search(rf"^{field}:\s*(\w+)", status, re.MULTILINE)[1], 16), 0, field)
 
+    def test_commands_have_the_callers_priority(self):
+        def modest():
+            os.nice(7)
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        show = f"{sys.executable} -Sc 'import os; print(os.nice(0), os.sched_getscheduler(0))'"
+        for preexec, want in ((None, f"{os.nice(0)} {os.sched_getscheduler(0)}\n"), (modest, f"{os.nice(0) + 7} {os.SCHED_BATCH}\n")):
+            self.assertEqual(self.start(f"[step s]\ncommand = {show}\n", preexec=preexec).wait().status, 0)
+            self.assertEqual(self.run_of().text("s"), want)
+
     def test_a_blocked_term_still_ends_it(self):
         running = self.start("[step s]\ncommand = : > up; exec sleep 600\n",
                              preexec=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}))
@@ -71,4 +81,5 @@ class Hostile(Case):
 
 if __name__ == "__main__":
     main(controls={"empty_signal_mask": "Hostile.test_a_blocked_term_still_ends_it",
-                   "default_signals": "Hostile.test_commands_get_defaults_and_an_empty_mask"})
+                   "default_signals": "Hostile.test_commands_get_defaults_and_an_empty_mask",
+                   "usual_priority": "Hostile.test_commands_have_the_callers_priority"})
