@@ -40,7 +40,7 @@ OPTION(pool, STRING, .def = "10.213.0.0/16",
        .help = "Where subnets of networks without one are taken from; none: the engine's own.");
 OPTION(pool_size, INTEGER, .def = "26", .min = 16, .max = 29,
        .help = "Bits of each subnet's prefix.");
-OPTION(ramp, INTEGER, .def = "2", .min = 1, .max = 1000,
+OPTION(ramp, INTEGER, .def = "5", .min = 1, .max = 1000,
        .help = "How many `up` run at once on one host.");
 OPTION(build_args, WORDS, .help = "build: NAME=VALUE for the Dockerfiles.");
 OPTION(no_cache, BOOL, .def = "no", .help = "build: from the start.");

@@ -108,6 +108,8 @@ look() {
         exited,* | dead,* | removing,*) ! is_asked "$service" || bad="$bad$id $service $status
 " ;;
         created,* | restarting,* | paused,*) ! is_asked "$service" || late="$late, $service ($state)" ;;
+        # Half of those that cannot work end within a moment.
+        running,*,'Up Less than a second'*) late="$late, $service (starting)" ;;
         running,started,*) ;;
         *'(unhealthy)'*) bad="$bad$id $service $status
 " ;;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """containers.py [survivors|exec|up]...: what containers cost, and what is left in them. survivors: after 200 timeouts of hostile
 trees; exec: a compose.exec command against a bare docker exec, medians; up: until five clusters of the example are healthy,
-against a shell loop with & and wait. CIPLUG_TEST_REPEATS: fewer rounds."""
+with several values of `ramp`, against a shell loop with & and wait. CIPLUG_TEST_REPEATS: fewer rounds."""
 import os
 import pathlib
 import statistics
@@ -18,6 +18,7 @@ from engine import BUSYBOX, Engine  # noqa: E402
 from harness import CIPLUG, EXAMPLES, clean_environment  # noqa: E402
 
 REPEATS = int(os.environ.get("CIPLUG_TEST_REPEATS", "200"))
+RAMPS = os.environ.get("CIPLUG_BENCH_RAMPS", "1 2 3 5").split()
 BOX = f"services:\n  box:\n    image: {BUSYBOX}\n    init: true\n    stop_grace_period: 0s\n    command: sleep 100000\n"
 TREE = ("trap '' TERM HUP; (exec sleep 54200) & setsid sleep 54200 & setsid sh -c \"trap '' TERM; sleep 54200\" & sleep 54200; "
         "sleep 54200")
@@ -67,25 +68,27 @@ class Bench:
         self.engine.clean()
 
     def up(self):
+        """In turn, so that what else the machine does is the same for all."""
         self.env.update(images.cluster(self.engine))
         example = EXAMPLES / "compose-cluster"
-        begun = time.monotonic()
-        subprocess.run([CIPLUG, "-q", "--output", "none", "-c", example / "ci.ini", "image"], cwd=self.folder, env=self.env, check=True)
-        print(f"image {time.monotonic() - begun:.1f} s")
-        begun = time.monotonic()
-        subprocess.run([CIPLUG, "-q", "--output", "none", "-c", example / "ci.ini", "up"], cwd=self.folder, env=self.env, check=True)
-        run = journal.Run((self.folder / ".ciplug/latest").resolve())
-        print(f"ciplug: image again, five clusters up and healthy, and down: {time.monotonic() - begun:.1f} s, "
-              f"of which up {self.took(run):.1f} s")
         loop = ("for n in 1 2 3 4 5; do (docker-compose -p l$n up -d && until [ \"$(docker inspect -f '{{.State.Health.Status}}' "
                 "l${n}_web_1)\" = healthy ]; do sleep 0.3; done) & done; wait")
         for number in range(1, 6):
             subprocess.run(["docker-compose", "-p", f"l{number}", "build", "-q"], cwd=example, env=self.env, check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        begun = time.monotonic()
-        subprocess.run(["sh", "-c", loop], cwd=example, env=self.env, check=True, stderr=subprocess.DEVNULL)
-        print(f"shell loop: five clusters up and healthy: {time.monotonic() - begun:.1f} s")
-        self.engine.clean()
+        took = {}
+        for _ in range(max(1, REPEATS // 66)):
+            for ramp in RAMPS:
+                subprocess.run([CIPLUG, "-q", "--output", "none", "-c", example / "ci.ini", "-s", f"compose.ramp={ramp}", "up"],
+                               cwd=self.folder, env=self.env, check=True, stdout=subprocess.DEVNULL)
+                took.setdefault(f"ramp {ramp}", []).append(self.took(journal.Run((self.folder / ".ciplug/latest").resolve())))
+            begun = time.monotonic()
+            subprocess.run(["sh", "-c", loop], cwd=example, env=self.env, check=True, stderr=subprocess.DEVNULL)
+            took.setdefault("shell loop", []).append(time.monotonic() - begun)
+            self.engine.clean()
+        for what, seconds in took.items():
+            print(f"five clusters up and healthy, {what}: median {statistics.median(seconds):.1f} s of {len(seconds)} "
+                  f"({min(seconds):.1f} to {max(seconds):.1f})")
 
     @staticmethod
     def took(run):

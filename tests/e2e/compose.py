@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Clusters of docker compose at a real engine, by docker-compose 1.29."""
+"""Clusters at a real engine, by docker-compose 1.29 and by `docker compose`."""
 import os
 import shutil
 import subprocess
@@ -10,9 +10,10 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from engine import EngineCase  # noqa: E402
+from engine import EngineCase, docker_compose  # noqa: E402
 from harness import SRCDIR, main, wait_for  # noqa: E402
 
+SECOND = docker_compose()
 SLEEP = 'command: ["sleep", "1000"]\n    stop_grace_period: 0s'
 FILE = f"""
 services:
@@ -59,6 +60,11 @@ class ComposeCase(EngineCase):
         if not shutil.which("docker-compose"):
             raise unittest.SkipTest("no docker-compose (./bootstrap --tests installs it)")
         super().setUpClass()
+
+    def container(self, service):
+        """Of worker 1; its name depends on the client."""
+        return self.engine.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project=ci{self.runs()[0]}w1",
+                                  "--filter", f"label=com.docker.compose.service={service}")
 
 
 class Compose(ComposeCase):
@@ -125,32 +131,6 @@ class Compose(ComposeCase):
         self.assertRegex(self.read(".ciplug/latest/logs/ps/1.out"), r"^[0-9a-f]{64}\n$")
         self.assertEqual(self.outcomes("alone"), ["skipped"])
         self.assertNotIn("warn", ended.err)
-
-    def test_the_second_version_of_the_client(self):
-        """A stand-in for it: the same verbs below `docker compose`."""
-        self.write("docker-compose.yml", SIMPLE)
-        real = shutil.which("docker")
-        wrapper = self.write("bin/docker", f"""#!/bin/sh
-            [ "$1" = compose ] || exec {real} "$@"
-            shift
-            echo "$*" >>{self.dir}/said
-            [ "$1" != version ] || exit 0
-            exec {shutil.which('docker-compose')} "$@"
-        """)
-        wrapper.chmod(0o755)
-        self.passes(steps("""
-            [step up]
-            uses = compose.up
-
-            [step exec]
-            uses = compose.exec
-            command = echo hello
-        """), "-j1", env={"PATH": f"{self.dir}/bin:{self.env['PATH']}"})
-        said = self.read("said").splitlines()
-        self.assertEqual(said[0], "version")
-        self.assertRegex(said[1], r"^-p ci[a-z0-9]{8}w1 config$")
-        self.assertRegex(said[2], r"^-f - --project-directory \S+ -p \S+ up -d --no-build$")
-        self.assertEqual(len(said), 3, "only up needs it")
 
     def test_up_says_what_is_wrong(self):
         self.write("docker-compose.yml", SIMPLE + """
@@ -328,13 +308,38 @@ networks:
         """), "-j1")
         wait_for(lambda: "begun" in (self.read(".ciplug/latest/logs/test/1.out")
                                      if (self.dir / ".ciplug/latest/logs/test/1.out").exists() else ""), "the test")
-        project = f"ci{self.runs()[0]}w1"
-        self.engine.docker("kill", f"{project}_db_1")
-        self.engine.docker("exec", f"{project}_web_1", "touch", "/stop")
+        self.engine.docker("kill", self.container("db"))
+        self.engine.docker("exec", self.container("web"), "touch", "/stop")
         self.assertEqual(running.wait().status, 1)
         reason = self.run_of().final("test")[1]["reason"]
         self.assertIn("exit code 9", reason)
         self.assertRegex(reason, "service db .*137")
+
+
+class Second(Compose):
+    """The same with its second version, a plugin of the client of docker."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not SECOND:
+            raise unittest.SkipTest("no `docker compose` (./bootstrap --tests gets it)")
+        super().setUpClass()
+
+    def setUp(self):
+        super().setUp()
+        config = self.dir / "client"
+        (config / "cli-plugins").mkdir(parents=True)
+        (config / "cli-plugins/docker-compose").symlink_to(SECOND)
+        self.env["DOCKER_CONFIG"] = str(config)
+
+    def test_it_is_what_runs(self):
+        self.write("docker-compose.yml", SIMPLE)
+        self.passes(steps("""
+            [step version]
+            uses = compose.command
+            compose.args = version --short
+        """), "-j1")
+        self.assertRegex(self.read(".ciplug/latest/logs/version/1.out"), r"^v?2\.|^v?[3-9]\.")
 
 
 class Silence(ComposeCase):

@@ -21,7 +21,7 @@ import unittest
 import urllib.parse
 
 import procs
-from harness import LIB, PATIENCE, Case, wait_for
+from harness import LIB, PATIENCE, SRCDIR, Case, wait_for
 
 BUSYBOX = "ci-busybox:1"
 NAMES = "172.17.0.1"  # of the engine's first bridge; where names are asked for
@@ -225,6 +225,15 @@ class Engine:
         self.holder.stdin.write("restart\n")
         self.holder.stdin.flush()
         self.ready()
+
+
+def docker_compose():
+    """The file of the plugin `docker compose`: the machine's, or the one that bootstrap has fetched; None."""
+    folders = ("/usr/local/lib/docker", "/usr/local/libexec/docker", "/usr/lib/docker", "/usr/libexec/docker")
+    for path in (*(f"{folder}/cli-plugins/docker-compose" for folder in folders), SRCDIR / "tests/tools/docker-compose"):
+        if os.access(path, os.X_OK):
+            return str(path)
+    return None
 
 
 def busybox_tar():
