@@ -5,10 +5,12 @@
 #include "safeguard.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WHITE " \t\r\n\v\f"
 
@@ -261,6 +263,33 @@ struct engine_line compose_script(const struct ciplug_api *api,
     return line;
 }
 
+/* Whether there is such a program in one of the folders, which `:` separates; `below` them. */
+static bool is_in(const char *folders, const char *below)
+{
+    for (size_t n; folders && *folders; folders += n + (folders[n] == ':')) {
+        char path[PATH_MAX];
+        n = strcspn(folders, ":");
+        int length = snprintf(path, sizeof path, "%.*s/%s", (int)n, folders, below);
+        if (n > 0 && length > 0 && (size_t)length < sizeof path && access(path, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Which one a run would find here, without asking it (compose_lib.sh does). The folders are those
+ * in which the client of docker looks for plugins. */
+static const char *usual_client(void)
+{
+    static const char plugin[] = "cli-plugins/docker-compose";
+    const char *config = getenv("DOCKER_CONFIG");
+    bool second = is_in("/usr/local/lib/docker:/usr/local/libexec/docker:"
+                        "/usr/lib/docker:/usr/libexec/docker",
+                        plugin) ||
+                  (config ? is_in(config, plugin)
+                          : is_in(getenv("HOME"), ".docker/cli-plugins/docker-compose"));
+    return !second && is_in(getenv("PATH"), "docker-compose") ? "docker-compose" : "docker compose";
+}
+
 /* As people type it. */
 static struct engine_line shown_client(const struct ciplug_api *api,
                                        const struct ciplug_command *command,
@@ -268,7 +297,7 @@ static struct engine_line shown_client(const struct ciplug_api *api,
 {
     struct engine_line line = {.api = api, .out = out};
     const char *binary = api->option(api, command, "binary");
-    engine_words(&line, NULL, binary && *binary ? binary : "docker compose");
+    engine_words(&line, NULL, binary && *binary ? binary : usual_client());
     char *words = client_words(api, command), *rest = words;
     if (!words)
         line.failed = true;

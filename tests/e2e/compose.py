@@ -393,6 +393,18 @@ class Silence(ComposeCase):
         self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (6, "", ""))
 
 
+class Shown(ComposeCase):
+    def test_the_client_that_a_run_would_find(self):
+        config = self.dir / "client"
+        shown = steps("[step up]\nuses = compose.up\n", end="")
+        self.env["DOCKER_CONFIG"] = str(config)
+        if not docker_compose() or docker_compose().startswith(str(SRCDIR)):
+            self.assertRegex(self.ci(shown, "-n").out, r"(?m)^.*\bdocker-compose -p ci")
+        (config / "cli-plugins").mkdir(parents=True)
+        self.write("client/cli-plugins/docker-compose", "").chmod(0o755)
+        self.assertRegex(self.ci(shown, "-n").out, r"(?m)^.*\bdocker compose -p ci")
+
+
 class AtOnce(ComposeCase):
     def test_two_runs_in_one_folder(self):
         self.write("docker-compose.yml", SIMPLE)

@@ -264,6 +264,18 @@ def survivors(marker):
     return procs.with_marker(marker)
 
 
+class Sight(Case):
+    """The tests count what outlives them by a marker in the environment. One that ciplug does not hand on would let them see
+    nothing, and pass."""
+
+    survivors_expected = True
+
+    def test_a_command_that_lives_is_seen(self):
+        self.start("[step s]\ncommand = : >up; exec sleep 600\n")
+        self.wait_file("up")
+        self.assertIn("sleep 600 ", [line for _, line in survivors(self.marker)])
+
+
 def main(controls=None):
     """Run the file's tests. Status 77: all were skipped; in CI a skip is a failure. `controls`: {safeguard: test or
     tests that fail without it}, for faults/controls."""
@@ -272,6 +284,10 @@ def main(controls=None):
         sys.exit(0)
     runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if not os.environ.get("CIPLUG_SAFEGUARDS_OFF"):
+        if not unittest.TextTestRunner(stream=sys.stdout).run(Sight("test_a_command_that_lives_is_seen")).wasSuccessful():
+            sys.exit(1)
+        Case.counts.update(dict.fromkeys(Case.counts, 0))
     result = unittest.main(module="__main__", testRunner=runner, exit=False).result
     print("COUNTS", json.dumps(dict(Case.counts, tests=result.testsRun)))
     for test, reason in result.skipped:

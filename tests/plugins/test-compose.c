@@ -74,7 +74,7 @@ static const struct ciplug_command command = {
     .project = "ciabcd1234w3",
     .run = "abcd1234",
     .owner = "boot.1.2",
-    .config_dir = "/work/My App",
+    .config_dir = "/home/me/My App",
     .env = variables,
     .started = "2026-01-02T03:04:05.000Z",
 };
@@ -182,12 +182,15 @@ static void people_see_the_client(void **state)
     shown.env = (const char *const[]){NULL};
     shown.cwd = "spec";
     strv_push(&inner.argv.words, "true");
+    /* There is no client at all. */
+    setenv("PATH", "", 1);
+    setenv("DOCKER_CONFIG", "/nonexistent", 1);
     settings = (const char *const[]){"file", "a.yml",   "service", "web", "profiles",
                                      "p q",  "workdir", "/app",    NULL};
     assert_int_equal(builder(plugins, "compose.exec")->build(plugin->self, &shown, &inner, &out),
                      0);
     words_are(&out,
-              (const char *const[]){"docker", "compose", "-f", "/work/My App/a.yml", "--profile",
+              (const char *const[]){"docker", "compose", "-f", "/home/me/My App/a.yml", "--profile",
                                     "p", "--profile", "q", "-p", "ciabcd1234w3", "exec", "-T",
                                     "--workdir", "/app/spec", "web", "true", NULL});
     argv_free(&out.argv);
@@ -212,7 +215,7 @@ static void files_start_at_the_folder(void **state)
     struct ciplug_argv out = {ARGV_INIT};
     assert_int_equal(build(plugins, plugin, "compose.up", 0, &out), 0);
     assert_string_equal(value_of(&out, "files="), "");
-    assert_string_equal(value_of(&out, "directory="), "/work/My App");
+    assert_string_equal(value_of(&out, "directory="), "/home/me/My App");
     assert_string_equal(value_of(&out, "project="), "ciabcd1234w3");
     assert_string_equal(value_of(&out, "run="), "abcd1234");
     assert_string_equal(value_of(&out, "owner="), "boot.1.2");
@@ -229,8 +232,8 @@ static void files_start_at_the_folder(void **state)
                                      NULL};
     assert_int_equal(build(plugins, plugin, "compose.up", 0, &out), 0);
     assert_string_equal(value_of(&out, "files="),
-                        "-f\n/work/My App/ci/a.yml\n-f\n/b/c.yml\n--env-file\n/e f\n");
-    assert_string_equal(value_of(&out, "directory="), "/work/My App/ci");
+                        "-f\n/home/me/My App/ci/a.yml\n-f\n/b/c.yml\n--env-file\n/e f\n");
+    assert_string_equal(value_of(&out, "directory="), "/home/me/My App/ci");
     assert_string_equal(value_of(&out, "services="), "a b");
     assert_string_equal(value_of(&out, "isolate="), "yes");
     assert_string_not_equal(value_of(&out, "images="), images);
