@@ -393,6 +393,39 @@ class Silence(ComposeCase):
         self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (6, "", ""))
 
 
+class Registry(ComposeCase):
+    """A real one, in the engine's network."""
+
+    IMAGE = "127.0.0.1:5000/box:1"
+
+    def setUp(self):
+        super().setUp()
+        if not shutil.which("docker-registry"):
+            self.skipTest("no docker-registry (./bootstrap --tests installs it)")
+        self.write("registry.yml", f"""
+version: 0.1
+log: {{accesslog: {{disabled: false}}}}
+storage: {{filesystem: {{rootdirectory: {self.dir}/registry}}}}
+http: {{addr: "127.0.0.1:5000"}}
+""")
+        with open(self.dir / "asked", "wb") as log:
+            # pylint: disable=consider-using-with
+            registry = subprocess.Popen(self.engine.enter("docker-registry", "serve", self.dir / "registry.yml"), stdout=log, stderr=log,
+                                        stdin=subprocess.DEVNULL)
+        self.addCleanup(lambda: (registry.kill(), registry.wait()))
+        self.engine.docker("tag", self.image, self.IMAGE)
+        wait_for(lambda: self.engine.docker("push", self.IMAGE, check=False).returncode == 0, "the registry")
+        self.engine.docker("rmi", self.IMAGE)
+        self.addCleanup(self.engine.docker, "rmi", self.IMAGE, check=False)
+
+    def test_one_pull_for_all_projects(self):
+        self.write("docker-compose.yml", f"services:\n  web:\n    image: {self.IMAGE}\n    {SLEEP}\n")
+        before = self.read("asked")
+        self.passes(steps("[step up]\nuses = compose.up\nper = worker\n"), "-j4")
+        asked = self.read("asked")[len(before):]
+        self.assertEqual(asked.count('"GET /v2/box/manifests/'), 1, asked)
+
+
 class Shown(ComposeCase):
     def test_the_client_that_a_run_would_find(self):
         config = self.dir / "client"
