@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Clusters at a real engine, by docker-compose 1.29 and by `docker compose`."""
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -11,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import EngineCase, docker_compose  # noqa: E402
-from harness import SRCDIR, main, wait_for  # noqa: E402
+from harness import SRCDIR, main, survivors, wait_for  # noqa: E402
 
 SECOND = docker_compose()
 SLEEP = 'command: ["sleep", "1000"]\n    stop_grace_period: 0s'
@@ -412,6 +414,7 @@ http: {{addr: "127.0.0.1:5000"}}
             # pylint: disable=consider-using-with
             registry = subprocess.Popen(self.engine.enter("docker-registry", "serve", self.dir / "registry.yml"), stdout=log, stderr=log,
                                         stdin=subprocess.DEVNULL)
+        self.registry = registry
         self.addCleanup(lambda: (registry.kill(), registry.wait()))
         self.engine.docker("tag", self.image, self.IMAGE)
         wait_for(lambda: self.engine.docker("push", self.IMAGE, check=False).returncode == 0, "the registry")
@@ -421,9 +424,14 @@ http: {{addr: "127.0.0.1:5000"}}
     def test_one_pull_for_all_projects(self):
         self.write("docker-compose.yml", f"services:\n  web:\n    image: {self.IMAGE}\n    {SLEEP}\n")
         before = self.read("asked")
-        self.passes(steps("[step up]\nuses = compose.up\nper = worker\n"), "-j4")
+        self.registry.send_signal(signal.SIGSTOP)
+        running = self.start(steps("[step up]\nuses = compose.up\nper = worker\n"), "-j4")
+        wait_for(lambda: len([line for _, line in survivors(self.marker) if re.search(r"^flock 9|docker-compose .* up -d", line)]) == 4,
+                 "four projects that want it")
+        self.registry.send_signal(signal.SIGCONT)
+        self.assertEqual(running.wait().status, 0)
         asked = self.read("asked")[len(before):]
-        self.assertEqual(asked.count('"GET /v2/box/manifests/'), 1, asked)
+        self.assertEqual(len(re.findall(r'"(?:HEAD|GET) /v2/box/manifests/1 HTTP', asked)), 1, asked)
 
 
 class Shown(ComposeCase):
