@@ -297,6 +297,44 @@ static int move_cwd(struct launch *launch, char **error)
     return 0;
 }
 
+static bool assigns(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && text[length] == '=';
+}
+
+static bool host_sets(const struct host *host, const char *name)
+{
+    for (size_t i = 0; host && i < host->n_env; i++) {
+        if (assigns(host->env[i].text, name))
+            return true;
+    }
+    return false;
+}
+
+/* What a step says of these is for the command, to whom its guard brings it. The client would not
+ * be found, or not find its settings. */
+static bool is_kept_from_client(const char *text, const struct host *host)
+{
+    static const char *const names[] = {"PATH", "HOME", "LD_PRELOAD", "LD_LIBRARY_PATH"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (assigns(text, names[i]))
+            return !host_sets(host, names[i]);
+    }
+    return false;
+}
+
+static void spare_client(struct launch *launch, const struct host *host)
+{
+    struct strv env = launch->argv.env;
+    launch->argv.env = (struct strv)STRV_INIT;
+    for (size_t i = 0; i < env.n; i++) {
+        if (!is_kept_from_client(env.v[i], host))
+            strv_push(&launch->argv.env, env.v[i]);
+    }
+    strv_free(&env);
+}
+
 /* Once as people would type it, and once as it is run. */
 static int build_both(struct chain *chain, const struct launch_place *place, char **error)
 {
@@ -308,7 +346,10 @@ static int build_both(struct chain *chain, const struct launch_place *place, cha
     if (result == 0)
         show(launch, &shown);
     if (result == 0 && chain->n > 0 && launch->launcher->run_dir) {
-        result = apply_all(chain, &real, wants_guard(chain, place), error);
+        bool guard = wants_guard(chain, place);
+        if (guard)
+            spare_client(launch, chain->host);
+        result = apply_all(chain, &real, guard, error);
         take_built(&launch->argv, &real);
     } else {
         take_built(&launch->argv, &shown);

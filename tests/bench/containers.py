@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""containers.py [survivors|exec|up]...: what containers cost, and what is left in them. survivors: after 200 timeouts of hostile
-trees; exec: a compose.exec command against a bare docker exec, medians; up: until five clusters of the example are healthy,
+"""containers.py [survivors|killed|exec|up]...: what containers cost, and what is left in them. survivors: after 200 timeouts of
+hostile trees; killed: of runs that got SIGKILL at a random moment, after `ciplug reap` (a fourth as many); exec: a compose.exec command against a bare docker exec, medians; up: until five clusters of the example are healthy,
 with several values of `ramp`, against a shell loop with & and wait. CIPLUG_TEST_REPEATS: fewer rounds."""
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -45,6 +46,27 @@ class Bench:
         while self.engine.processes("54200") and time.monotonic() < deadline:
             time.sleep(0.05)
         print(f"{len(outcomes)} commands, {outcomes.count('timeout')} timeouts, {len(self.engine.processes('54200'))} survivors")
+        self.engine.clean()
+
+    def killed(self):
+        self.engine.image_busybox()
+        (self.folder / "docker-compose.yml").write_text(BOX + "    volumes: ['data:/data']\nvolumes: {data: {}}\n")
+        (self.folder / "ci.ini").write_text(
+            "[ciplug]\nplugins = shell compose docker\nworkers = 3\n[compose]\nservice = box\n[docker]\nimage = " + BUSYBOX +
+            "\n[step up]\nuses = compose.up\nper = worker\n[step in]\nuses = compose.exec\nper = worker\ncommand = sleep 54201\n"
+            "[step own]\nneeds = up\nuses = docker.run\ncount = 2\ncommand = sleep 54201\n")
+        chance, before, after, rounds = random.Random(REPEATS), 0, 0, max(2, REPEATS // 4)
+        for _ in range(rounds):
+            # pylint: disable=consider-using-with
+            run = subprocess.Popen([CIPLUG, "-q", "--output", "none", "-j", "5"], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chance.uniform(0.1, 6))
+            run.kill()
+            run.wait()
+            before += len(self.engine.leftovers())
+            subprocess.run([CIPLUG, "reap"], cwd=self.folder, env=self.env, check=False, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            after += len(self.engine.leftovers()) + len(self.engine.processes("54201"))
+        print(f"{rounds} killed runs: {before} containers, networks and volumes there before `ciplug reap`, {after} after it")
         self.engine.clean()
 
     def exec(self):
@@ -104,7 +126,7 @@ class Bench:
 def main():
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
     with Engine() as engine, tempfile.TemporaryDirectory(prefix="ciplug-bench-") as folder:
-        for what in sys.argv[1:] or ("survivors", "exec", "up"):
+        for what in sys.argv[1:] or ("survivors", "killed", "exec", "up"):
             getattr(Bench(engine, folder), what)()
 
 

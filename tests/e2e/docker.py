@@ -51,6 +51,10 @@ class Run(Docker):
                 self.assertEqual((self.one()["outcome"], self.one()["exit_code"]), ("failed", 7))
                 self.assertNotIn("container", self.one()["reason"])
 
+    def test_variables_of_the_place_that_clients_use_too(self):
+        ended = self.docker("uses = docker.run\nshell = /bin/sh -ec\nenv.PATH = /only/there\nenv.HOME = /nowhere\nenv.LD_PRELOAD = x.so\ncommand = echo $PATH $HOME $LD_PRELOAD")
+        self.assertEqual(self.run_of().text("s"), "/only/there /nowhere x.so\n", ended.all)
+
     def test_a_container_of_its_own(self):
         self.fifo("go")
         running = self.start(f"{HEAD}[step s]\nuses = docker.run\ndocker.image = {self.image}\ndocker.volumes = .:/w\n"
