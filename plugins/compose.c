@@ -75,7 +75,7 @@ static int up_build(void *self, const struct ciplug_command *command,
                     const struct ciplug_argv *inner, struct ciplug_argv *out)
 {
     (void)inner;
-    if (compose_accept(api_of(self), command) || engine_intent(api_of(self), command))
+    if (compose_accept(api_of(self), command) || engine_intent(api_of(self), command, "docker"))
         return -1;
     struct engine_line line = begin(self, command, out, compose_up_text);
     if (command->shown) {
@@ -140,7 +140,7 @@ static int command_build(void *self, const struct ciplug_command *command,
     if (!args || !args[strspn(args, " \t\r\n\v\f")])
         return complain(self,
                         "compose.command needs the option args: what docker compose is to do");
-    if (compose_accept(api_of(self), command) || engine_intent(api_of(self), command))
+    if (compose_accept(api_of(self), command) || engine_intent(api_of(self), command, "docker"))
         return -1;
     struct engine_line line = compose_client(api_of(self), command, out, compose_client_text);
     engine_words(&line, NULL, args);
@@ -243,7 +243,7 @@ static void add_run(void *self, const struct ciplug_command *command, struct eng
 static int run_build(void *self, const struct ciplug_command *command,
                      const struct ciplug_argv *inner, struct ciplug_argv *out)
 {
-    if (check_inner(self, command, inner) || engine_intent(api_of(self), command))
+    if (check_inner(self, command, inner) || engine_intent(api_of(self), command, "docker"))
         return -1;
     char *name = run_name(command);
     if (!name)

@@ -221,7 +221,7 @@ static int run_build(void *self, const struct ciplug_command *command,
     free(image);
     if (room < 0 || engine_end(&line) < 0)
         return -1;
-    return engine_intent(api, command);
+    return engine_intent(api, command, docker_client(api, command));
 }
 
 static int run_check(void *self, const struct ciplug_command *command, struct ciplug_argv *out)

@@ -181,11 +181,35 @@ static const char *const engine_variables[] = {"DOCKER_HOST",      "DOCKER_CONTE
                                                "DOCKER_CONFIG",    "DOCKER_TLS_VERIFY",
                                                "DOCKER_CERT_PATH", NULL};
 
-int engine_intent(const struct ciplug_api *api, const struct ciplug_command *command)
+/* A program that is looked for, not the path of one. */
+static bool is_program(const char *name)
 {
+    return *name && strchr(ALNUM, *name) && !name[strspn(name, ALNUM "_.-")];
+}
+
+int engine_intent(const struct ciplug_api *api, const struct ciplug_command *command,
+                  const char *client)
+{
+    char what[128] = "engine";
     if (!api->intent)
         return 0;
-    return api->intent(api, command, "engine", engine_variables);
+    if (strcmp(client, "docker") != 0 && is_program(client) &&
+        strlen(client) < sizeof what - sizeof "engine ")
+        snprintf(what, sizeof what, "engine %s", client);
+    return api->intent(api, command, what, engine_variables);
+}
+
+/* The client that it names, "" for none; NULL: it is no intent of ours. */
+static const char *client_of(const struct ciplug_intent *intent)
+{
+    static const char word[] = "engine";
+    const char *what = intent->what;
+    if (!what || strncmp(what, word, sizeof word - 1) != 0)
+        return NULL;
+    what += sizeof word - 1;
+    if (*what == ' ' && is_program(what + 1))
+        return what + 1;
+    return *what ? NULL : what;
 }
 
 /* sh -c TEXT ciplug-engine VERB CLIENT */
@@ -210,7 +234,8 @@ static bool is_run(const char *text)
 int engine_reap(const struct ciplug_api *api, const char *client,
                 const struct ciplug_intent *intent, struct ciplug_argv *out)
 {
-    if (!is_run(intent->run) || !intent->what || strcmp(intent->what, "engine") != 0) {
+    const char *named = client_of(intent);
+    if (!is_run(intent->run) || !named) {
         api->message(api, CIPLUG_LOG_ERROR, "the journal says something that was never an intent");
         return -1;
     }
@@ -218,7 +243,7 @@ int engine_reap(const struct ciplug_api *api, const char *client,
         api->message(api, CIPLUG_LOG_ERROR, "the journal does not say who made what is there");
         return -1;
     }
-    struct engine_line line = script(api, out, "reap", client);
+    struct engine_line line = script(api, out, "reap", *named ? named : client);
     engine_word(&line, intent->run);
     engine_word(&line, intent->owner);
     return engine_end(&line);

@@ -57,8 +57,10 @@ int engine_accept_words(const struct ciplug_api *api, enum engine_kind kind, con
                         const char *text);
 
 /* Inside build(), before anything that creates: says that reap() will have to look. 0 or -1. */
-int engine_intent(const struct ciplug_api *api, const struct ciplug_command *command);
-/* reap() as a whole: containers, networks and volumes with the run's label or of its projects. */
+int engine_intent(const struct ciplug_api *api, const struct ciplug_command *command,
+                  const char *client);
+/* reap() as a whole: containers, networks and volumes with the run's label or of its projects. By
+ * the client that the intent names, or else this one: a journal may name a program, not a file. */
 int engine_reap(const struct ciplug_api *api, const char *client,
                 const struct ciplug_intent *intent, struct ciplug_argv *out);
 

@@ -183,6 +183,7 @@ static void people_see_the_client(void **state)
     shown.cwd = "spec";
     strv_push(&inner.argv.words, "true");
     /* There is no client at all. */
+    AUTO_FREE char *path = xstrdup(getenv("PATH"));
     setenv("PATH", "", 1);
     setenv("DOCKER_CONFIG", "/nonexistent", 1);
     settings = (const char *const[]){"file", "a.yml",   "service", "web", "profiles",
@@ -204,6 +205,7 @@ static void people_see_the_client(void **state)
     assert_int_equal(builder(plugins, "compose.down")->build(plugin->self, &shown, NULL, &out), 0);
     words_are(&out, (const char *const[]){"docker", "compose", "-p", "ciabcd1234w3", "down", "-v",
                                           "--remove-orphans", NULL});
+    setenv("PATH", path, 1);
     argv_free(&out.argv);
     argv_free(&inner.argv);
 }

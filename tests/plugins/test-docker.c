@@ -396,6 +396,26 @@ static void reap_believes_no_strange_intent(void **state)
     assert_int_equal(out.argv.words.n, 0);
 }
 
+static void reap_takes_the_client_of_the_run(void **state)
+{
+    struct plugins *plugins = *state;
+    struct plugin *plugin = docker(plugins);
+    static const char *const strange[] = {"engine /bin/sh", "engine -x",  "engine ../x",
+                                          "engine a b",     "engine a;b", "engine "};
+    struct ciplug_argv out = {ARGV_INIT};
+    struct ciplug_intent intent = {
+        .size = sizeof intent, .run = "abcd1234", .what = "engine podman", .owner = "boot.1.2"};
+    assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), 0);
+    assert_string_equal(out.argv.words.v[5], "podman");
+    argv_free(&out.argv);
+    for (size_t i = 0; i < ARRAY_SIZE(strange); i++) {
+        out = (struct ciplug_argv){ARGV_INIT};
+        intent.what = strange[i];
+        assert_int_equal(plugin->table.reap(plugin->self, &intent, &out), -1);
+        assert_int_equal(out.argv.words.n, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +431,7 @@ int main(void)
         TEST(callbacks_name_the_container),
         TEST(check_knows_what_to_look_for),
         TEST(reap_believes_no_strange_intent),
+        TEST(reap_takes_the_client_of_the_run),
     };
     return cmocka_run_group_tests(tests, fixtures_make, fixtures_remove);
 }
