@@ -8,9 +8,31 @@
 root=${1%/}
 shift
 IFS=
-here='' there=''
+here='' there='' status=0
+[ $# -gt 1 ] && several=1 || several=
 
-# FILE TO: a word for eval, once.
+# A tar of what was found so far.
+emit() {
+    if [ -n "$here" ] && [ -n "$there" ] && tar --version 2>/dev/null | grep -q GNU; then
+        (cd "$first" && eval "exec tar -cf - $here -C '$root/' $there") 2>&3
+        fail $?
+    else
+        # busybox has one folder for all: two archives, the reader has to go on behind zeros.
+        [ -z "$here" ] || (cd "$first" && eval "exec tar -cf - $here") 2>&3
+        fail $?
+        [ -z "$there" ] || (cd "$root/" && eval "exec tar -cf - $there") 2>&3
+        fail $?
+    fi
+    here='' there=''
+}
+
+# 1: a file changed meanwhile.
+fail() {
+    [ "$1" -le 1 ] || status=$1
+}
+
+# FILE TO: a word for eval. Only several patterns can find a file twice. What is said in one command has an end: more
+# goes into another archive.
 add() {
     text=$1 quoted=
     case $text in -*) text=./$text ;; esac
@@ -21,10 +43,13 @@ add() {
     done
     quoted=" '$quoted$text'"
     if [ "$2" = there ]; then
-        case "$there " in *"$quoted "*) ;; *) there=$there$quoted ;; esac
+        [ "$several" ] && case "$there " in *"$quoted "*) return ;; esac
+        there=$there$quoted
     else
-        case "$here " in *"$quoted "*) ;; *) here=$here$quoted ;; esac
+        [ "$several" ] && case "$here " in *"$quoted "*) return ;; esac
+        here=$here$quoted
     fi
+    [ $((${#here} + ${#there})) -lt 500000 ] || emit
 }
 
 # FOLDER PREFIX REST TO: what matches REST in FOLDER and below; names begin with PREFIX.
@@ -78,15 +103,5 @@ for pattern; do
     esac
 done
 exec 2>&3
-status=0
-if [ -n "$here" ] && [ -n "$there" ] && tar --version 2>/dev/null | grep -q GNU; then
-    cd "$first" && eval "tar -cf - $here -C '$root/' $there"
-    status=$?
-else
-    # busybox has one folder for all: two archives, the reader has to go on behind zeros.
-    [ -z "$here" ] || { cd "$first" && eval "tar -cf - $here"; } || status=$?
-    [ -z "$there" ] || { cd "$root/" && eval "tar -cf - $there"; } || status=$?
-fi
-# 1: a file changed meanwhile.
-[ "$status" != 1 ] || status=0
+emit
 exit "$status"

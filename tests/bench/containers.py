@@ -58,9 +58,9 @@ class Bench:
         chance, before, after, rounds = random.Random(REPEATS), 0, 0, max(2, REPEATS // 4)
         for _ in range(rounds):
             # pylint: disable=consider-using-with
-            run = subprocess.Popen([CIPLUG, "-q", "--output", "none", "-j", "5"], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
+            run = subprocess.Popen([CIPLUG, "-q", "--output", "none"], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(chance.uniform(0.1, 6))
+            time.sleep(chance.uniform(0.5, 14))
             run.kill()
             run.wait()
             before += len(self.engine.leftovers())

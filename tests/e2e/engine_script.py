@@ -65,6 +65,16 @@ class Pick(Case):
                                  ["-rf/y.xml", "[1]/g.xml", "it's/q'.xml", "new\nline.xml"])
                 self.assertFalse((self.root / "work/x").exists())
 
+    def test_more_names_than_one_command_takes(self):
+        folder = self.root / "work/many"
+        folder.mkdir()
+        names = [f"{number:05}{'x' * 230}" for number in range(9000)]  # 2 MB and more
+        for name in names:
+            (folder / name).touch()
+        for shell in SHELLS:
+            with self.subTest(shell=shell):
+                self.assertEqual(self.names("many/**/*", shell=shell), [f"many/{name}" for name in names])
+
     def test_absolute_ones_become_relative(self):
         for shell in SHELLS:
             with self.subTest(shell=shell):
