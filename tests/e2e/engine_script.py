@@ -71,9 +71,7 @@ class Pick(Case):
         names = [f"{number:05}{'x' * 230}" for number in range(9000)]  # 2 MB and more
         for name in names:
             (folder / name).touch()
-        for shell in SHELLS:
-            with self.subTest(shell=shell):
-                self.assertEqual(self.names("many/**/*", shell=shell), [f"many/{name}" for name in names])
+        self.assertEqual(self.names("many/**/*"), [f"many/{name}" for name in names])
 
     def test_absolute_ones_become_relative(self):
         for shell in SHELLS:
