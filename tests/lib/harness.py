@@ -273,7 +273,8 @@ class Sight(Case):
     def test_a_command_that_lives_is_seen(self):
         self.start("[step s]\ncommand = : >up; exec sleep 600\n")
         self.wait_file("up")
-        self.assertIn("sleep 600 ", [line for _, line in survivors(self.marker)])
+        wait_for(lambda: any(line.startswith("sleep 600") or "exec sleep" in line for _, line in survivors(self.marker)),
+                 "a sight of the command", min(PATIENCE, 20))
 
 
 def main(controls=None):
