@@ -314,16 +314,20 @@ void far_free(struct far *far)
 
 /* What comes is written to a file first: a tar that broke off is told apart from a whole one. It is
  * the word of a container: owners, setuid bits and device nodes stay there. Several archives in a
- * row are one (-i). */
+ * row are one (-i), which the packer says and only GNU tar knows. */
 static void fetch_argv(const struct argv *fetch, const char *folder, struct argv *argv)
 {
     static const char script[] =
-        "\"$@\" >.fetched && { [ ! -s .fetched ] || {\n"
-        "case $(tar --version 2>&1) in\n"
+        "status=0\n"
+        "\"$@\" >.fetched 2>.said || status=$?\n"
+        "said=$(cat .said) && rm -f .said && printf '%s\\n' \"$said\" >&2\n"
+        "[ \"$status\" = 0 ] || exit \"$status\"\n"
+        "[ ! -s .fetched ] || case $(tar --version 2>&1),$said in\n"
         "*GNU*) tar -xif .fetched --no-same-owner --no-same-permissions ;;\n"
+        "*'more than one archive'*)\n"
+        "    echo 'so many, or from so many places, that it takes GNU tar here' >&2 && exit 1 ;;\n"
         "*) tar -xof .fetched ;;\n"
-        "esac && find . ! -type f ! -type d ! -type l -exec rm -f {} +\n"
-        "}; } && rm -f .fetched";
+        "esac && find . ! -type f ! -type d ! -type l -exec rm -f {} + && rm -f .fetched";
     static const char *const words[] = {"sh", "-c", script, "ciplug-fetch"};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         strv_push(&argv->words, words[i]);

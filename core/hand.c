@@ -196,7 +196,7 @@ static int sleep_until(struct worker *worker, struct pollfd *fds)
         wait = (struct timespec){(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
         timeout = &wait;
     }
-    if (worker->more) {
+    if (worker->more && worker->job.state != JOB_IDLE) {
         wait = (struct timespec){0, 0};
         timeout = &wait;
     }

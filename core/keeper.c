@@ -21,6 +21,7 @@
 
 #define HANDS_MAX   4096
 #define EXEC_NS     (5 * NS_PER_S)
+#define REAP_MAX    64
 #define EXEC_END_NS (NS_PER_S / 2) /* once the runner has gone */
 
 struct hands {
@@ -210,11 +211,16 @@ static unsigned number_of(const struct hands *hands, pid_t pid)
     return number;
 }
 
+/* Some at a time: orphans of a dead hand may come faster than they go. The others are there in the
+ * next step, which is near as long as there are orphans. */
 static void reap(struct hands *hands)
 {
     pid_t pid;
     int status;
-    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL)) > 0) {
+    for (int n = 0; n < REAP_MAX; n++) {
+        pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL);
+        if (pid <= 0)
+            return;
         unsigned number = number_of(hands, pid);
         if (number == HANDS_MAX)
             continue;

@@ -279,6 +279,7 @@ static void end_release(struct worker *worker)
 static void leader_exited(struct worker *worker, const siginfo_t *info)
 {
     struct job *job = &worker->job;
+    worker->more = false; /* from here on all are reaped at each look */
     job->exited = true;
     job->event.code = info->si_code;
     job->event.status = info->si_status;
@@ -308,7 +309,7 @@ static void collect(struct worker *worker)
     worker->more = false;
     for (unsigned n = 0; !job->exited; n++) {
         siginfo_t info;
-        if (n == COLLECT_MAX && SAFEGUARD(some_orphans_at_a_time)) {
+        if (n == COLLECT_MAX) {
             worker->more = true;
             return;
         }

@@ -6,8 +6,10 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-static bool is_ordinary(const struct priority *usual)
+__attribute__((no_sanitize("address", "undefined"))) static bool
+is_ordinary(const struct priority *usual)
 {
     return usual->policy == SCHED_OTHER || usual->policy == SCHED_BATCH ||
            usual->policy == SCHED_IDLE;
@@ -25,6 +27,9 @@ void priority_read(struct priority *usual)
 void priority_ahead(const struct priority *usual)
 {
     const struct sched_param param = {.sched_priority = 1};
+    /* What the kernel resets in a child could not be restored. */
+    if (usual->nice < 0 && geteuid() != 0)
+        return;
     if (is_ordinary(usual) && SAFEGUARD(ahead_of_what_it_kills))
         (void)sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param);
 }

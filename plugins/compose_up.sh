@@ -103,13 +103,18 @@ look() {
     while read -r id service state status; do
         [ -n "$id" ] || continue
         count=$((count + 1))
+        # Half of those that cannot work end within a moment. The engine's clock may be set back: not for ever.
+        case $state,$looks,$status in
+        running,[0-9],'Up Less than a second'*)
+            late="$late, $service (starting)"
+            continue
+            ;;
+        esac
         case $state,$wait,$status in
         exited,*,'Exited (0)'*) ;;
         exited,* | dead,* | removing,*) ! is_asked "$service" || bad="$bad$id $service $status
 " ;;
         created,* | restarting,* | paused,*) ! is_asked "$service" || late="$late, $service ($state)" ;;
-        # Half of those that cannot work end within a moment.
-        running,*,'Up Less than a second'*) late="$late, $service (starting)" ;;
         running,started,*) ;;
         *'(unhealthy)'*) bad="$bad$id $service $status
 " ;;
@@ -131,10 +136,11 @@ show_bad() {
 wait_ready() {
     [ "$wait" != no ] || return 0
     trap 'say "still waiting for $late"; exit 143' TERM INT HUP
-    late='an answer'
+    late='an answer' looks=0
     while :; do
         found=$(containers) || die "the engine does not answer"
         look "$found"
+        looks=$((looks + 1))
         if [ -n "$bad" ]; then
             show_bad
             exit 1

@@ -285,8 +285,8 @@ static const char *usual_client(void)
     bool second = is_in("/usr/local/lib/docker:/usr/local/libexec/docker:"
                         "/usr/lib/docker:/usr/libexec/docker",
                         plugin) ||
-                  (config ? is_in(config, plugin)
-                          : is_in(getenv("HOME"), ".docker/cli-plugins/docker-compose"));
+                  (config && *config ? is_in(config, plugin)
+                                     : is_in(getenv("HOME"), ".docker/cli-plugins/docker-compose"));
     return !second && is_in(getenv("PATH"), "docker-compose") ? "docker-compose" : "docker compose";
 }
 

@@ -181,20 +181,24 @@ static const char *const engine_variables[] = {"DOCKER_HOST",      "DOCKER_CONTE
                                                "DOCKER_CONFIG",    "DOCKER_TLS_VERIFY",
                                                "DOCKER_CERT_PATH", NULL};
 
-/* A program that is looked for, not the path of one. */
-static bool is_program(const char *name)
+/* Clients that a journal may name: it is not to choose which program of this machine runs. */
+static bool is_client(const char *name)
 {
-    return *name && strchr(ALNUM, *name) && !name[strspn(name, ALNUM "_.-")];
+    static const char *const known[] = {"docker", "podman", "nerdctl"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(name, known[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 int engine_intent(const struct ciplug_api *api, const struct ciplug_command *command,
                   const char *client)
 {
-    char what[128] = "engine";
+    char what[32] = "engine";
     if (!api->intent)
         return 0;
-    if (strcmp(client, "docker") != 0 && is_program(client) &&
-        strlen(client) < sizeof what - sizeof "engine ")
+    if (is_client(client))
         snprintf(what, sizeof what, "engine %s", client);
     return api->intent(api, command, what, engine_variables);
 }
@@ -207,7 +211,7 @@ static const char *client_of(const struct ciplug_intent *intent)
     if (!what || strncmp(what, word, sizeof word - 1) != 0)
         return NULL;
     what += sizeof word - 1;
-    if (*what == ' ' && is_program(what + 1))
+    if (*what == ' ' && is_client(what + 1))
         return what + 1;
     return *what ? NULL : what;
 }

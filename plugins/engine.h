@@ -60,7 +60,7 @@ int engine_accept_words(const struct ciplug_api *api, enum engine_kind kind, con
 int engine_intent(const struct ciplug_api *api, const struct ciplug_command *command,
                   const char *client);
 /* reap() as a whole: containers, networks and volumes with the run's label or of its projects. By
- * the client that the intent names, or else this one: a journal may name a program, not a file. */
+ * the client that the intent names (docker, podman, nerdctl), or else this one. */
 int engine_reap(const struct ciplug_api *api, const char *client,
                 const struct ciplug_intent *intent, struct ciplug_argv *out);
 

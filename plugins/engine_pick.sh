@@ -8,20 +8,26 @@
 root=${1%/}
 shift
 IFS=
-here='' there='' status=0
+here='' there='' status=0 archives=0
 [ $# -gt 1 ] && several=1 || several=
+# It reads escapes in names, unless it is told not to.
+case $(tar --version 2>/dev/null) in *GNU*) gnu=--no-unquote ;; *) gnu= ;; esac
 
-# A tar of what was found so far.
+# FOLDER NAMES: the next archive. The reader has to go on behind the zeros at its end, and not each tar does.
+pack() {
+    archives=$((archives + 1))
+    [ "$archives" != 2 ] || echo 'ciplug: more than one archive' >&3
+    (cd "$1" && eval "exec tar $gnu -cf - $2") 2>&3
+    fail $?
+}
+
+# What was found so far. busybox has one folder for all names.
 emit() {
-    if [ -n "$here" ] && [ -n "$there" ] && tar --version 2>/dev/null | grep -q GNU; then
-        (cd "$first" && eval "exec tar -cf - $here -C '$root/' $there") 2>&3
-        fail $?
+    if [ -n "$here" ] && [ -n "$there" ] && [ "$gnu" ]; then
+        pack "$first" "$here -C '$root/' $there"
     else
-        # busybox has one folder for all: two archives, the reader has to go on behind zeros.
-        [ -z "$here" ] || (cd "$first" && eval "exec tar -cf - $here") 2>&3
-        fail $?
-        [ -z "$there" ] || (cd "$root/" && eval "exec tar -cf - $there") 2>&3
-        fail $?
+        [ -z "$here" ] || pack "$first" "$here"
+        [ -z "$there" ] || pack "$root/" "$there"
     fi
     here='' there=''
 }
@@ -49,7 +55,7 @@ add() {
         [ "$several" ] && case "$here " in *"$quoted "*) return ;; esac
         here=$here$quoted
     fi
-    [ $((${#here} + ${#there})) -lt 500000 ] || emit
+    [ $((${#here} + ${#there})) -lt 60000 ] || emit
 }
 
 # FOLDER PREFIX REST TO: what matches REST in FOLDER and below; names begin with PREFIX.
@@ -102,6 +108,5 @@ for pattern; do
     *) cd "$start" && match "$pattern" here ;;
     esac
 done
-exec 2>&3
 emit
 exit "$status"

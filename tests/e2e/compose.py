@@ -58,10 +58,12 @@ def steps(text, end=END):
 
 
 class ComposeCase(EngineCase):
+    first = True  # the first version is wanted, else any
+
     @classmethod
     def setUpClass(cls):
-        if not shutil.which("docker-compose"):
-            raise unittest.SkipTest("no docker-compose (./bootstrap --tests installs it)")
+        if cls.first and not shutil.which("docker-compose"):
+            raise unittest.SkipTest("no docker-compose 1.29 (on Debian 12 ./bootstrap --tests installs it)")
         super().setUpClass()
 
     def container(self, service):
@@ -322,6 +324,8 @@ networks:
 class Second(Compose):
     """The same with its second version, a plugin of the client of docker."""
 
+    first = False
+
     @classmethod
     def setUpClass(cls):
         if not SECOND:
@@ -432,7 +436,7 @@ http: {{addr: "127.0.0.1:5000"}}
         before = self.read("asked")
         self.registry.send_signal(signal.SIGSTOP)
         running = self.start(steps("[step up]\nuses = compose.up\nper = worker\n"), "-j4")
-        wait_for(lambda: self.asking() + sum(line.startswith("flock 9") for _, line in survivors(self.marker)) == 4,
+        wait_for(lambda: self.asking() + sum(line.startswith("flock 9") for _, line in survivors(self.marker)) >= 4,
                  "four projects that want it")
         self.registry.send_signal(signal.SIGCONT)
         self.assertEqual(running.wait().status, 0)

@@ -96,6 +96,14 @@ class Run(Docker):
         for name, text in (("out/r.xml", "1\n"), ("out/a b/s.xml", "2\n"), ("abs.log", "3\n")):
             self.assertEqual(self.read(f".ciplug/latest/artifacts/s/1/{name}"), text)
 
+    def test_more_archives_than_the_tar_of_this_machine_reads(self):
+        (self.dir / "bin").mkdir()
+        (self.dir / "bin/tar").symlink_to(shutil.which("busybox"))
+        ended = self.docker("uses = docker.run\ndocker.workdir = /tmp\nartifacts = r.xml /abs.log\ncommand = echo 1 >r.xml; echo 2 >/abs.log",
+                            env={"PATH": f"{self.dir}/bin:{self.env['PATH']}"})
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertIn("it takes GNU tar here", ended.all)
+
     def test_out_of_memory(self):
         self.docker("uses = docker.run\ndocker.memory = 16m\nshell = none\ndocker.guard = no\ncommand = tail /dev/zero")
         self.assertEqual(self.one()["outcome"], "failed")

@@ -26,7 +26,7 @@ class Pick(Case):
     """Artifacts by globs, as they are packed in a container."""
 
     FILES = ("out/a.xml", "out/b.txt", "out/deep/c.xml", "out/deep/deeper/d e.xml", "out/.hidden/x.xml", "it's/q'.xml",
-             "-rf/y.xml", "[1]/g.xml", "new\nline.xml")
+             "-rf/y.xml", "[1]/g.xml", "new\nline.xml", "back\\tslash.xml")
 
     def setUp(self):
         super().setUp()
@@ -61,8 +61,8 @@ class Pick(Case):
     def test_strange_names_stay_names(self):
         for shell in SHELLS:
             with self.subTest(shell=shell):
-                self.assertEqual(self.names("it's/*", "-rf/*", "new*", "[[]1]/*", "out/$(touch x)", shell=shell),
-                                 ["-rf/y.xml", "[1]/g.xml", "it's/q'.xml", "new\nline.xml"])
+                self.assertEqual(self.names("it's/*", "-rf/*", "new*", "[[]1]/*", "out/$(touch x)", "back*", shell=shell),
+                                 ["-rf/y.xml", "[1]/g.xml", "back\\tslash.xml", "it's/q'.xml", "new\nline.xml"])
                 self.assertFalse((self.root / "work/x").exists())
 
     def test_more_names_than_one_command_takes(self):
@@ -71,7 +71,7 @@ class Pick(Case):
         names = [f"{number:05}{'x' * 230}" for number in range(9000)]  # 2 MB and more
         for name in names:
             (folder / name).touch()
-        self.assertEqual(self.names("many/**/*"), [f"many/{name}" for name in names])
+        self.assertEqual(self.names("many/**/*", "/abs/z.log"), ["abs/z.log", *(f"many/{name}" for name in names)])
 
     def test_absolute_ones_become_relative(self):
         for shell in SHELLS:

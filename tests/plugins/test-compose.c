@@ -34,7 +34,7 @@ static int count_intent(void *data, const struct plugin *plugin, const char *wha
 {
     (void)data;
     (void)plugin;
-    assert_string_equal(what, "engine");
+    assert_string_equal(what, "engine docker");
     assert_string_equal(names[0], "DOCKER_HOST");
     intents++;
     return 0;
