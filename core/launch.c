@@ -103,7 +103,10 @@ static void fill_command(struct launch *launch, const struct launch_place *place
     set_number(launch->attempt, place->attempt ? place->attempt : 1);
     if (!place->slot)
         return;
-    launch->host = xstrdup(plan_slot_host(launch->launcher->plan, place->slot)->name);
+    const struct host *host = plan_slot_host(launch->launcher->plan, place->slot);
+    launch->host = xstrdup(host->name);
+    command->host_slot = place->slot - host->first + 1;
+    command->host_slots = host->slots;
     launch->project = xasprintf("ci%sw%u", launch->launcher->run, (unsigned)place->slot);
     command->host = launch->host;
     command->project = launch->project;
@@ -214,6 +217,18 @@ void launch_describe(struct launch *launch, const struct launcher *launcher,
 {
     *launch = (struct launch){.step = place->step, .launcher = launcher};
     fill_command(launch, place);
+}
+
+int launch_surroundings(struct launch *launch, const struct launcher *launcher,
+                        const struct launch_place *place, char **error)
+{
+    const struct host *host = plan_slot_host(launcher->plan, place->slot);
+    const char *why = NULL;
+    launch_describe(launch, launcher, place);
+    if (set_surroundings(launch, host, &why) == 0)
+        return 0;
+    *error = xstrdup(why);
+    return -1;
 }
 
 int launch_make(struct launch *launch, const struct launcher *launcher,

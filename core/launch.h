@@ -20,6 +20,7 @@ struct launcher {
     const struct mask *mask;
     const char *owner;   /* of what is created outside: BOOT-ID.PID.START */
     const char *run_dir; /* absolute; NULL: none, nothing will be run */
+    const char *held;    /* folder of what hosts hold; NULL: they hold nothing */
 };
 
 /* Which command, where, for the how-many-th time. */
@@ -67,6 +68,7 @@ struct launch {
     const char *marker;    /* the place's */
     char started[32];      /* command.started */
     size_t asked;          /* LAUNCH_CHECK: builders that were asked */
+    uint32_t hold;         /* LAUNCH_HOLD: which one is asked for */
 };
 
 /* What a builder's callback is for. */
@@ -76,13 +78,23 @@ enum launch_beside {
     LAUNCH_EVIDENCE,
     LAUNCH_FETCH,
     LAUNCH_CHECK, /* of one builder after the other: call until 0 */
-    LAUNCH_ENTER
+    LAUNCH_ENTER,
+    /* of a host */
+    LAUNCH_HOLD,
+    LAUNCH_PREPARE
 };
 
 /* 0, or -1 with *error (the caller's): a value is missing, a builder refused, a secret would stand
  * in the argv. `launch` can be used for events and has to be freed in both cases. */
 int launch_make(struct launch *launch, const struct launcher *launcher,
                 const struct launch_place *place, char **error);
+/* What is held for a host, number 0, 1, ...; with LAUNCH_PREPARE once, number 0. `launch` is to be
+ * freed in every case. 1: *argv, to be freed; 0: there is nothing more; -1 with *error (the
+ * caller's). */
+int launch_host(struct launch *launch, const struct launcher *launcher, const struct host *host,
+                enum launch_beside what, uint32_t number, struct argv *argv, char **error);
+/* Whether something is held for the host, or it is prepared. */
+bool launch_holds(const struct host *host);
 /* Only `command`, for events about what never starts. */
 void launch_describe(struct launch *launch, const struct launcher *launcher,
                      const struct launch_place *place);

@@ -35,6 +35,16 @@ static const struct use *chain_use(const struct chain *chain, size_t i)
     return &chain->host->uses[chain->n - 1 - i];
 }
 
+/* What only the host's own builders are told. */
+static void set_host_part(const struct chain *chain, size_t i)
+{
+    struct ciplug_command *command = &chain->launch->command;
+    bool own = i >= chain->launch->step->n_uses;
+    bool holds = own && chain_use(chain, i)->builder->hold;
+    command->held = holds ? chain->launch->launcher->held : NULL;
+    command->synced = own && chain->host->sync;
+}
+
 /* ---- what builders ask for ---- */
 
 /* For the command that is being built, for plugins: step, host, plugin's section. */
@@ -217,6 +227,7 @@ static int apply_all(struct chain *chain, struct ciplug_argv *current, bool guar
             }
             launch->command.guarded = 1;
         }
+        set_host_part(chain, i);
         if (apply(launch, use, current, false, error) < 0)
             return -1;
     }
@@ -396,6 +407,10 @@ static int call_back(const struct use *use, struct launch *launch, enum launch_b
         return builder->check ? builder->check(self, command, out) : 0;
     case LAUNCH_ENTER:
         return builder->enter ? builder->enter(self, command, out) : 0;
+    case LAUNCH_HOLD:
+        return builder->hold ? builder->hold(self, command, launch->hold, out) : 0;
+    case LAUNCH_PREPARE:
+        return builder->prepare ? builder->prepare(self, command, out) : 0;
     }
     return 0;
 }
@@ -405,6 +420,7 @@ static int bring(struct chain *chain, size_t i, struct ciplug_argv *out)
 {
     AUTO_FREE char *error = NULL;
     for (size_t k = i + 1; k < chain->n; k++) {
+        set_host_part(chain, k);
         if (apply(chain->launch, chain_use(chain, k), out, false, &error) < 0)
             return -1;
     }
@@ -420,10 +436,16 @@ static int ask(struct chain *chain, enum launch_beside what, const struct ciplug
         int asked;
         if (what == LAUNCH_CHECK)
             launch->asked = i + 1;
+        set_host_part(chain, i);
         PLUGIN_CALL(use->plugin->table.name,
                     asked = call_back(use, launch, what, result, patterns, out));
         if (asked < 0)
             return -1;
+        /* With the builder's own, so that those outside of it take it along. */
+        if (out->argv.words.n > 0 && launch->command.job) {
+            AUTO_FREE char *job = xasprintf("CIPLUG_STOP_JOB=%s", launch->command.job);
+            strv_setenv(&out->argv.env, job);
+        }
         if (out->argv.words.n > 0)
             return bring(chain, i, out) < 0 ? -1 : 1;
     }
@@ -438,6 +460,8 @@ int launch_beside(struct launch *launch, enum launch_beside what,
     struct ciplug_argv out = {ARGV_INIT};
     int32_t guarded = launch->command.guarded;
     launch->command.guarded = 0;
+    launch->command.job =
+        what == LAUNCH_STOP && launch->marker ? strchr(launch->marker, '=') + 1 : NULL;
     begin_asking(&chain);
     int found = ask(&chain, what, result, patterns, &out);
     end_asking(&chain);
@@ -446,11 +470,33 @@ int launch_beside(struct launch *launch, enum launch_beside what,
         argv_copy(argv, &launch->argv);
         strv_clear(&argv->words);
         take_built(argv, &out);
-        if (what == LAUNCH_STOP && launch->marker) {
-            AUTO_FREE char *job = xasprintf("CIPLUG_STOP_JOB=%s", strchr(launch->marker, '=') + 1);
-            strv_setenv(&argv->env, job);
-        }
     }
     argv_free(&out.argv);
+    launch->command.job = NULL;
+    return found;
+}
+
+/* ---- of a host, and of no step ---- */
+
+bool launch_holds(const struct host *host)
+{
+    for (size_t i = 0; i < host->n_uses; i++) {
+        if (host->uses[i].builder->hold || host->uses[i].builder->prepare)
+            return true;
+    }
+    return false;
+}
+
+int launch_host(struct launch *launch, const struct launcher *launcher, const struct host *host,
+                enum launch_beside what, uint32_t number, struct argv *argv, char **error)
+{
+    static const struct step none = {.name = (char *)(uintptr_t) ""};
+    const struct launch_place place = {.step = &none, .slot = host->first};
+    if (launch_surroundings(launch, launcher, &place, error) < 0)
+        return -1;
+    launch->hold = number;
+    int found = launch_beside(launch, what, NULL, NULL, argv);
+    if (found < 0)
+        *error = xasprintf("nothing leads to host %s", host->name);
     return found;
 }

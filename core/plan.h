@@ -133,6 +133,7 @@ struct host {
     char *name;                           /* "local" first */
     const struct config_section *section; /* NULL: local */
     uint32_t first;                       /* slot number, from 1 */
+    bool sync;                            /* the workspace is to be there */
     uint32_t slots;
     struct use *uses;
     size_t n_uses;

@@ -49,6 +49,33 @@ static int api_argv_env(struct ciplug_argv *out, const char *name, const char *v
     return 0;
 }
 
+/* Always in quotes: what a word means is not left to whatever shell is there. */
+static int api_argv_join(struct ciplug_argv *out, size_t first)
+{
+    if (!out || first >= out->argv.words.n)
+        return -1;
+    struct strbuf line = STRBUF_INIT;
+    strbuf_addstr(&line, "exec");
+    if (out->argv.env.n > 0)
+        strbuf_addstr(&line, " env");
+    for (size_t i = 0; i < out->argv.env.n; i++) {
+        strbuf_addch(&line, ' ');
+        shell_quote_always(&line, out->argv.env.v[i]);
+    }
+    for (size_t i = first; i < out->argv.words.n; i++) {
+        strbuf_addch(&line, ' ');
+        shell_quote_always(&line, out->argv.words.v[i]);
+    }
+    struct strv words = STRV_INIT;
+    for (size_t i = 0; i < first; i++)
+        strv_push(&words, out->argv.words.v[i]);
+    strv_take(&words, strbuf_detach(&line));
+    strv_free(&out->argv.words);
+    strv_clear(&out->argv.env);
+    out->argv.words = words;
+    return 0;
+}
+
 /* The api is the first member of the plugin it was made for. */
 static const struct plugin *plugin_of(const struct ciplug_api *api)
 {
@@ -180,5 +207,6 @@ void plugin_api_init(struct plugin *plugin)
         .file_write = api_file_write,
         .file_close = api_file_close,
         .intent = api_intent,
+        .argv_join = api_argv_join,
     };
 }

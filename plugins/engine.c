@@ -20,6 +20,7 @@ void engine_word(struct engine_line *line, const char *word)
 {
     if (!line->failed && line->api->argv_add(line->out, word))
         line->failed = true;
+    line->n++;
 }
 
 void engine_pair(struct engine_line *line, const char *flag, const char *value)

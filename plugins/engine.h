@@ -16,6 +16,7 @@ struct engine_line {
     const struct ciplug_api *api;
     struct ciplug_argv *out;
     bool failed;
+    size_t n; /* words that were added one by one */
 };
 
 void engine_word(struct engine_line *line, const char *word);

@@ -28,7 +28,7 @@ extern "C" {
  * looks at api->abi_minor and at sizes before it uses what is newer may define a lower
  * CIPLUG_NEEDS_MINOR in front of this header. */
 #define CIPLUG_ABI_MAJOR 1
-#define CIPLUG_ABI_MINOR 2
+#define CIPLUG_ABI_MINOR 3
 #ifndef CIPLUG_NEEDS_MINOR
 #define CIPLUG_NEEDS_MINOR CIPLUG_ABI_MINOR
 #endif
@@ -116,6 +116,14 @@ struct ciplug_command {
     int32_t shown; /* 1: for people to read and paste, it is not run: where what is run is a script,
                       the plain command that does the same for them */
     const char *started; /* RFC 3339, UTC, when its attempt began; NULL while it is built */
+
+    /* Since 1.3. */
+    const char *job;     /* in stop() only: value of CIPLUG_JOB in what runs of it at its place */
+    const char *held;    /* for a builder of a [host]: the folder in which is what its hold() made;
+                            absolute, private, at most 60 bytes. NULL: nothing is held */
+    uint32_t host_slot;  /* the worker's position among those of its host, 1..; 0: not placed yet */
+    uint32_t host_slots; /* how many its host has */
+    int32_t synced;      /* 1: for a builder of a [host] with `sync = yes` */
 };
 
 /* How it ended. */
@@ -211,14 +219,19 @@ struct ciplug_api {
      * `file` is gone afterwards. */
     int (*file_close)(struct ciplug_file *file, int32_t keep);
 
-    /* Since 1.2, only inside build(). Say what the command may create outside, before it does: it
-     * is journaled before the command starts, once for each different one, with the variables
-     * `names` (closed by NULL; of the command's surroundings; what is not set is unset then, what
-     * is masked not at all), which are those of NAME_ for a plugin "name" and DOCKER_. When the run
-     * ends, or after its death, the plugin's reap() is asked to remove it. `what`: one line
-     * that reap() understands. 0 or -1. */
+    /* Since 1.2, only inside build() (and prepare()). Say what the command may create outside,
+     * before it does: it is journaled before the command starts, once for each different one, with
+     * the variables `names` (closed by NULL; of the command's surroundings; what is not set is
+     * unset then, what is masked not at all), which are those of NAME_ for a plugin "name" and
+     * DOCKER_. When the run ends, or after its death, the plugin's reap() is asked to remove it.
+     * `what`: one line that reap() understands. 0 or -1. */
     int (*intent)(const struct ciplug_api *api, const struct ciplug_command *command,
                   const char *what, const char *const *names);
+
+    /* Since 1.3. Make one word of the first-th (0..) and those behind it: the line with which a
+     * shell elsewhere runs them (ssh). The variables of `argv` go along by env(1), and are no
+     * longer set for the process here. 0, or -1 (there is no such word). */
+    int (*argv_join)(struct ciplug_argv *argv, size_t first);
 };
 
 /* What a run said that it would create; from its journal, so of a file that anybody may have
@@ -299,6 +312,18 @@ struct ciplug_builder {
     int (*check)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
     /* What a person types to look inside; shown after a failure with --keep. Not run. */
     int (*enter)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
+
+    /* Since 1.3, for builders of a [host]; `command` is of no step and stands on the host's first
+     * slot.
+     * What has to run here as long as the host is used (a connection that its commands share):
+     * number 0, 1, ... until nothing is written. Each is started when the one before it has said
+     * with a line on its standard output that it is at work. When one ends, the host is lost; it is
+     * tried again later, from 0. */
+    int (*hold)(void *self, const struct ciplug_command *command, uint32_t number,
+                struct ciplug_argv *out);
+    /* Each time when that is at work, before the first command starts there: the workspace. Exit 0
+     * within 10 minutes: the host can be used. intent() may be called. */
+    int (*prepare)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 };
 
 struct ciplug_reporter {
