@@ -61,6 +61,7 @@ struct schedule *schedule_new(struct plan *plan, bool cleanup, enum failure_mode
     schedule->steps = xcalloc(schedule->n_steps, sizeof *schedule->steps);
     schedule->slots = xcalloc(plan->n_slots + 1, sizeof *schedule->slots);
     schedule->reserved = xcalloc(plan->n_slots + 1, sizeof *schedule->reserved);
+    schedule->hosts = xcalloc(plan->n_hosts, sizeof *schedule->hosts);
     for (size_t i = 0; i < schedule->n_steps; i++) {
         struct progress *p = &schedule->steps[i];
         p->step = &steps[i];
@@ -107,6 +108,8 @@ void schedule_free(struct schedule *schedule)
     free(schedule->open);
     free(schedule->slots);
     free(schedule->reserved);
+    free(schedule->hosts);
+    free(schedule->homeless);
     strv_free(&schedule->locks);
     free(schedule->actions);
     free(schedule->check);
@@ -127,7 +130,7 @@ static bool action_stands(struct schedule *schedule, const struct action *action
 static bool stalled(const struct schedule *schedule)
 {
     return schedule->open_steps > 0 && schedule->running == schedule->idle_services &&
-           schedule->opening == 0 && schedule->wake_ns == 0;
+           schedule->opening == 0 && schedule->wake_ns == 0 && schedule->n_away == 0;
 }
 
 bool schedule_next(struct schedule *schedule, uint64_t now_ns, struct action *action)
@@ -142,6 +145,8 @@ bool schedule_next(struct schedule *schedule, uint64_t now_ns, struct action *ac
             schedule_check_step(schedule, &schedule->steps[index]);
         } else if (schedule_place(schedule, now_ns, action)) {
             return true;
+        } else if (schedule_drop_homeless(schedule)) {
+            continue;
         } else if (!stalled(schedule) || !schedule_break_stall(schedule)) {
             return false;
         }

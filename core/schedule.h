@@ -40,7 +40,8 @@ struct task {
     size_t n_slots;
     struct strv locks; /* held while it runs */
     uint32_t pinned;   /* `per`: this slot only */
-    uint32_t avoid;    /* a retry prefers another one */
+    uint32_t avoid;    /* a retry prefers another one, best on another host */
+    uint32_t requeues; /* so often it was lost with its host, which counts as no retry */
     uint64_t not_before_ns;
     enum task_state state;
     enum stop_why why;
@@ -110,15 +111,24 @@ void schedule_carry(struct schedule *schedule, struct step *step, size_t unit, c
 /* A service answered its ready command: its slot is free again, who needs it may start. */
 void schedule_ready(struct schedule *schedule, struct task *task);
 
+/* Of a host: commands start there; or not now, but maybe later; or nobody waits for it any more. */
+enum host_state { HOST_USABLE, HOST_AWAY, HOST_GONE };
+/* What has become of the host (index into plan->hosts); at first all are usable. */
+void schedule_host(struct schedule *schedule, size_t host, enum host_state state);
+
 /* A started task's attempt has ended, with what it came to. */
 struct ending {
     int outcome;
     unsigned flags;
+    bool lost;        /* its host was lost: it goes back into the queue, where it may */
+    uint64_t rest_ns; /* lost: it may still run there, for so long */
     /* Filled in: */
-    bool final;         /* else it is tried again */
-    uint64_t retry_ns;  /* not final: after this long */
-    bool by_item;       /* not final: a failed batch; its items run one by one */
-    const char *reason; /* set when the schedule changed the outcome; static */
+    bool final;               /* else it is tried again */
+    uint64_t retry_ns;        /* not final: after this long */
+    bool by_item;             /* not final: a failed batch; its items run one by one */
+    bool requeued;            /* not final: lost with its host */
+    const struct host *aside; /* put aside with this: failures in a row, only there; NULL: none */
+    const char *reason;       /* set when the schedule changed the outcome; static */
 };
 void schedule_finished(struct schedule *schedule, struct task *task, uint64_t now_ns,
                        struct ending *ending);

@@ -35,7 +35,7 @@ void schedule_cancel_all(struct schedule *schedule, enum stop_why why, const cha
 
 static uint64_t retry_delay(const struct schedule *schedule, const struct task *task)
 {
-    uint32_t doublings = task->attempt - 1 < 5 ? task->attempt - 1 : 5;
+    uint32_t before = task->attempt - 1 - task->requeues, doublings = before < 5 ? before : 5;
     unsigned jitter = schedule->hooks.jitter ? schedule->hooks.jitter(schedule->hooks.data) : 500;
     /* 75 to 125 percent, so that commands that failed together do not come back together. */
     return (task->step->retry_delay_ns << doublings) / 1000 * (750 + jitter / 2);
@@ -44,7 +44,7 @@ static uint64_t retry_delay(const struct schedule *schedule, const struct task *
 static bool may_retry(const struct schedule *schedule, const struct progress *p,
                       const struct task *task, int outcome)
 {
-    uint32_t attempts = p->step->retries + 1 + (task->from != NULL);
+    uint32_t attempts = p->step->retries + 1 + (task->from != NULL) + task->requeues;
     return !schedule->cancelled && !p->stopped && task->why == STOP_NONE && outcome_bad(outcome) &&
            outcome != CIPLUG_CANCELLED && !task->ready && task->attempt < attempts &&
            (p->step->retry_on & (1U << outcome));
@@ -59,6 +59,7 @@ static void split_batch(struct schedule *schedule, struct progress *p, struct ta
     for (size_t i = 0; i < task->n_units; i++) {
         struct task *single = task_new(p, p->next_number++, &task->units[i], 1);
         single->attempt = task->attempt;
+        single->requeues = task->requeues;
         single->from = batch;
         pending_push(p, single);
     }
@@ -72,7 +73,7 @@ static bool batch_unexplained(const struct task *task)
 
 static void judge_flaky(const struct task *task, struct ending *ending)
 {
-    uint32_t first = task->from ? 2 : 1;
+    uint32_t first = (task->from ? 2 : 1) + task->requeues;
     bool retried = ending->outcome == CIPLUG_PASSED && task->attempt > first;
     if (outcome_bad(ending->outcome) || (!retried && !batch_unexplained(task)))
         return;
@@ -131,6 +132,18 @@ static void finish_final(struct schedule *schedule, struct progress *p, struct t
         note_failure(schedule, p, ending->outcome);
 }
 
+void schedule_fail_pending(struct schedule *schedule, struct progress *p, size_t at,
+                           const char *reason)
+{
+    struct task *task = p->pending[at];
+    pending_remove(p, at);
+    schedule_drop(schedule, p, task, CIPLUG_ERROR, reason);
+    if (step_is_service(p->step))
+        schedule_service_ended(schedule, p, true);
+    note_failure(schedule, p, CIPLUG_ERROR);
+    schedule_close_if_done(schedule, p);
+}
+
 bool schedule_break_stall(struct schedule *schedule)
 {
     const char *reason = schedule->idle_services
@@ -141,16 +154,18 @@ bool schedule_break_stall(struct schedule *schedule)
         struct progress *p = schedule->open[i];
         if (p->n_pending == 0)
             continue;
-        struct task *task = p->pending[p->first_pending];
-        pending_remove(p, p->first_pending);
-        schedule_drop(schedule, p, task, CIPLUG_ERROR, reason);
-        if (step_is_service(p->step))
-            schedule_service_ended(schedule, p, true);
-        note_failure(schedule, p, CIPLUG_ERROR);
-        schedule_close_if_done(schedule, p);
+        schedule_fail_pending(schedule, p, p->first_pending, reason);
         return true;
     }
     return false;
+}
+
+static void try_again(struct progress *p, struct task *task, int outcome)
+{
+    task->avoid = task->pinned ? 0 : task->slot;
+    task->failed_as = outcome;
+    task->state = TASK_PENDING;
+    pending_push(p, task);
 }
 
 void schedule_finished(struct schedule *schedule, struct task *task, uint64_t now_ns,
@@ -166,17 +181,22 @@ void schedule_finished(struct schedule *schedule, struct task *task, uint64_t no
     bool undecided = p->step->batch && !task->from && task->n_units > 1 &&
                      outcome_bad(ending->outcome) && ending->outcome != CIPLUG_CANCELLED &&
                      !schedule->cancelled && !p->stopped;
-    if (undecided) {
+    bool requeue = schedule_may_requeue(schedule, p, task, ending);
+    if (!ending->lost)
+        ending->aside = schedule_judge_host(schedule, task, ending->outcome);
+    if (requeue) {
+        ending->requeued = true;
+        task->requeues++;
+        task->not_before_ns = now_ns + ending->rest_ns;
+        try_again(p, task, ending->outcome);
+    } else if (undecided) {
         ending->by_item = true;
         task->state = TASK_ENDED;
         split_batch(schedule, p, task);
     } else if (may_retry(schedule, p, task, ending->outcome)) {
         ending->retry_ns = retry_delay(schedule, task);
         task->not_before_ns = ending->retry_ns ? now_ns + ending->retry_ns : 0;
-        task->avoid = task->pinned ? 0 : task->slot;
-        task->failed_as = ending->outcome;
-        task->state = TASK_PENDING;
-        pending_push(p, task);
+        try_again(p, task, ending->outcome);
     } else {
         finish_final(schedule, p, task, ending);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the files of the schedule share: schedule.c (actions, questions), schedule_step.c (beginning
- * and end of steps), schedule_service.c, schedule_finish.c (endings, retries, batches) and
- * schedule_place.c (slots and locks).
+ * and end of steps), schedule_service.c, schedule_finish.c (endings, retries, batches)
+ * schedule_place.c (slots and locks) and schedule_hosts.c (hosts that come and go).
  */
 #ifndef CIPLUG_CORE_SCHEDULE_INTERNAL_H
 #define CIPLUG_CORE_SCHEDULE_INTERNAL_H
@@ -46,8 +46,19 @@ struct progress {
     char *reason;
 };
 
+/* A host as the schedule knows it. */
+struct host_view {
+    enum host_state state;
+    bool aside;   /* nothing starts there that may start elsewhere */
+    bool passed;  /* a command did, since the row of another host began */
+    unsigned row; /* failures here, one after the other, and none elsewhere meanwhile */
+};
+
 struct schedule {
     struct plan *plan;
+    struct host_view *hosts; /* beside plan->hosts */
+    size_t n_away, n_gone;   /* of them */
+    char *homeless;          /* the last reason of that kind */
     bool cleanup;
     enum failure_mode mode;
     struct schedule_hooks hooks;
@@ -114,6 +125,9 @@ void schedule_fail_run(struct schedule *schedule, const struct step *step);
 /* Nothing runs that could end, and nothing waits for a time: fail a command that can never start.
  */
 bool schedule_break_stall(struct schedule *schedule);
+/* The pending command at that place of p->pending never starts: an error. */
+void schedule_fail_pending(struct schedule *schedule, struct progress *p, size_t at,
+                           const char *reason);
 void schedule_cancel_all(struct schedule *schedule, enum stop_why why, const char *reason);
 
 /* schedule_place.c */
@@ -123,7 +137,20 @@ void pending_push(struct progress *p, struct task *task);
 void pending_remove(struct progress *p, size_t at);
 /* Place one pending command on a slot if one can be: it is then running. */
 bool schedule_place(struct schedule *schedule, uint64_t now_ns, struct action *action);
+void schedule_form_batch(struct schedule *schedule, struct progress *p);
 void schedule_release_slots(struct schedule *schedule, struct task *task);
 void schedule_release_locks(struct schedule *schedule, struct task *task);
+
+/* schedule_hosts.c */
+bool schedule_slot_open(const struct schedule *schedule, uint32_t slot);
+/* Its host was put aside, and the step has others. */
+bool schedule_slot_aside(const struct schedule *schedule, const struct step *step, uint32_t slot);
+/* A pending command whose hosts are all gone ends as an error. Whether there was one. */
+bool schedule_drop_homeless(struct schedule *schedule);
+bool schedule_may_requeue(const struct schedule *schedule, const struct progress *p,
+                          const struct task *task, const struct ending *ending);
+/* Of each attempt that was not lost. The host that is put aside now; NULL: none. */
+const struct host *schedule_judge_host(struct schedule *schedule, const struct task *task,
+                                       int outcome);
 
 #endif

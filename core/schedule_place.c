@@ -65,17 +65,31 @@ static bool ramp_full(const struct schedule *schedule, const struct step *step, 
 static bool slot_free(const struct schedule *schedule, const struct step *step, uint32_t slot)
 {
     return !schedule->slots[slot] && !schedule->reserved[slot] &&
+           schedule_slot_open(schedule, slot) &&
            !(step->ramps && ramp_full(schedule, step, place_of(schedule->plan, step, slot)));
 }
 
 static bool slot_usable(const struct schedule *schedule, const struct step *step, uint32_t slot)
 {
-    return slot_free(schedule, step, slot) && plan_slot_allowed(schedule->plan, step, slot);
+    return slot_free(schedule, step, slot) && plan_slot_allowed(schedule->plan, step, slot) &&
+           !schedule_slot_aside(schedule, step, slot);
 }
 
-/* The lowest free slots that the task may take, `weight` of them on one host; `avoid` is left out.
- * How many. */
-static size_t find_slots(const struct schedule *schedule, const struct task *task, uint32_t avoid,
+/* How much of what a retry prefers counts: another host than the last time, another slot. */
+enum wish { WISH_HOST, WISH_SLOT, WISH_NOTHING };
+
+static bool unwanted(const struct schedule *schedule, const struct task *task, enum wish wish,
+                     uint32_t slot)
+{
+    if (!task->avoid || wish == WISH_NOTHING)
+        return false;
+    return slot == task->avoid ||
+           (wish == WISH_HOST &&
+            plan_slot_host(schedule->plan, slot) == plan_slot_host(schedule->plan, task->avoid));
+}
+
+/* The lowest free slots that the task may take, `weight` of them on one host. How many. */
+static size_t find_slots(const struct schedule *schedule, const struct task *task, enum wish wish,
                          uint32_t *found)
 {
     size_t n = 0, weight = task->step->weight;
@@ -86,7 +100,7 @@ static size_t find_slots(const struct schedule *schedule, const struct task *tas
     }
     const struct host *host = NULL;
     for (uint32_t slot = 1; slot <= schedule->plan->n_slots && n < weight; slot++) {
-        if (slot == avoid || !slot_usable(schedule, task->step, slot))
+        if (unwanted(schedule, task, wish, slot) || !slot_usable(schedule, task->step, slot))
             continue;
         const struct host *its = plan_slot_host(schedule->plan, slot);
         if (its != host)
@@ -131,7 +145,7 @@ static void take(struct schedule *schedule, struct progress *p, struct task *tas
 enum placed { PLACED, BLOCKED_BY_LOCK, BLOCKED_BY_SLOT };
 
 static enum placed try_task(struct schedule *schedule, struct progress *p, struct task *task,
-                            uint32_t avoid)
+                            enum wish wish)
 {
     /* A pinned command takes its own place and no other, whatever its weight. */
     size_t weight = task->pinned ? 1 : p->step->weight;
@@ -140,7 +154,7 @@ static enum placed try_task(struct schedule *schedule, struct progress *p, struc
     if (!task->pinned && p->weight_running + weight > plan_step_slots(schedule->plan, p->step))
         return BLOCKED_BY_SLOT;
     AUTO_FREE uint32_t *found = xcalloc(weight, sizeof *found);
-    if (find_slots(schedule, task, avoid, found) < weight)
+    if (find_slots(schedule, task, wish, found) < weight)
         return BLOCKED_BY_SLOT;
     if (!locks_free(schedule, task, found[0]))
         return BLOCKED_BY_LOCK;
@@ -180,7 +194,7 @@ static size_t batch_size(const struct schedule *schedule, const struct progress 
     return size;
 }
 
-static void form_batch(struct schedule *schedule, struct progress *p)
+void schedule_form_batch(struct schedule *schedule, struct progress *p)
 {
     size_t n = batch_size(schedule, p);
     struct task *task = task_new(p, p->next_number++, p->rest + p->taken_rest, n);
@@ -229,10 +243,10 @@ static bool same_lock(const struct step *step)
 enum tried { TRIED_NOTHING, TRIED_PLACED, TRIED_BLOCKED };
 
 /* Try the pending commands in order; what is placed is *task. A retry prefers another worker than
- * the one before: such a wish counts in the first pass, and is forgotten in the second, when
+ * the one before: such a wish counts in the first passes, and is forgotten in the last, when
  * nothing else of the step would use the slot. */
 static enum tried try_pending(struct schedule *schedule, struct progress *p, uint64_t now_ns,
-                              bool forget_wishes, struct task **task)
+                              enum wish wish, struct task **task)
 {
     for (size_t i = 0; i < p->n_pending; i++) {
         size_t at = p->first_pending + i;
@@ -241,13 +255,13 @@ static enum tried try_pending(struct schedule *schedule, struct progress *p, uin
             note_wake(schedule, (*task)->not_before_ns);
             continue;
         }
-        uint32_t avoid = forget_wishes ? 0 : (*task)->avoid;
-        enum placed placed = try_task(schedule, p, *task, avoid);
+        enum placed placed = try_task(schedule, p, *task, wish);
         if (placed == PLACED) {
             pending_remove(p, at);
             return TRIED_PLACED;
         }
-        if (placed == BLOCKED_BY_SLOT && !(*task)->pinned && !avoid)
+        bool wishes = (*task)->avoid && wish != WISH_NOTHING;
+        if (placed == BLOCKED_BY_SLOT && !(*task)->pinned && !wishes)
             return TRIED_BLOCKED;
         if (placed == BLOCKED_BY_LOCK && same_lock(p->step))
             return TRIED_NOTHING;
@@ -255,11 +269,15 @@ static enum tried try_pending(struct schedule *schedule, struct progress *p, uin
     return TRIED_NOTHING;
 }
 
-static enum tried try_both(struct schedule *schedule, struct progress *p, uint64_t now_ns,
-                           struct task **task)
+static enum tried try_all(struct schedule *schedule, struct progress *p, uint64_t now_ns,
+                          struct task **task)
 {
-    enum tried tried = try_pending(schedule, p, now_ns, false, task);
-    return tried == TRIED_NOTHING ? try_pending(schedule, p, now_ns, true, task) : tried;
+    enum tried tried = TRIED_NOTHING;
+    /* Where there is one host only, it cannot be avoided. */
+    for (enum wish wish = p->step->hosts.n > 1 ? WISH_HOST : WISH_SLOT;
+         tried == TRIED_NOTHING && wish <= WISH_NOTHING; wish++)
+        tried = try_pending(schedule, p, now_ns, wish, task);
+    return tried;
 }
 
 static bool place_step(struct schedule *schedule, struct progress *p, uint64_t now_ns,
@@ -267,11 +285,11 @@ static bool place_step(struct schedule *schedule, struct progress *p, uint64_t n
 {
     if (!has_room(schedule, p) || !any_slot_free(schedule, p->step))
         return false;
-    enum tried tried = try_both(schedule, p, now_ns, task);
+    enum tried tried = try_all(schedule, p, now_ns, task);
     /* Retries that wait for their time keep nobody. */
     if (tried == TRIED_NOTHING && !p->formed && p->taken_rest < p->n_rest) {
-        form_batch(schedule, p);
-        tried = try_both(schedule, p, now_ns, task);
+        schedule_form_batch(schedule, p);
+        tried = try_all(schedule, p, now_ns, task);
     }
     if (tried == TRIED_BLOCKED && p->step->weight > 1)
         reserve(schedule, p);

@@ -45,7 +45,9 @@ static struct strv held;
 static struct seen seen[STEPS_MAX];
 static bool is_cleanup, forbidden; /* forbidden: cancelled, nothing may start any more */
 static struct strbuf trace;
-static struct ending last;           /* what schedule_finished() said */
+static struct ending last; /* what schedule_finished() said */
+static enum host_state host_states[8];
+static bool lost;                    /* what ends next was lost with its host */
 static const char *last_reason;      /* of the last ACTION_DROP or ACTION_CLOSE */
 static const struct task *last_task; /* of the last ACTION_START or ACTION_STOP */
 
@@ -125,6 +127,7 @@ static inline void check_start(const struct task *task)
     check_needs(task->step);
     assert_int_equal(task->n_slots, task->pinned ? 1 : task->step->weight);
     assert_int_equal(task->slot, task->slots[0]);
+    assert_int_equal(host_states[plan_slot_host(&plan, task->slot) - plan.hosts], HOST_USABLE);
     for (size_t i = 0; i < task->n_slots; i++) {
         assert_true(plan_slot_allowed(&plan, task->step, task->slots[i]));
         assert_ptr_equal(plan_slot_host(&plan, task->slots[i]), plan_slot_host(&plan, task->slot));
@@ -315,9 +318,11 @@ static inline void finish_task(struct task *task, int outcome, unsigned flags)
 {
     struct seen *s = seen_of(task->step);
     let_go(task);
-    last = (struct ending){.outcome = outcome, .flags = flags};
+    last = (struct ending){
+        .outcome = outcome, .flags = flags, .lost = lost, .rest_ns = lost ? 25 * NS_PER_S : 0};
+    lost = false;
     schedule_finished(schedule, task, now_ns, &last);
-    assert_false(last.final && last.by_item);
+    assert_false(last.final && (last.by_item || last.requeued));
     if (last.final)
         verdict(task, last.outcome);
     if (task->ready)
@@ -331,6 +336,28 @@ static inline void finish_task(struct task *task, int outcome, unsigned flags)
 static inline const char *finish(const char *name, int outcome)
 {
     finish_task(running_task(name), outcome, 0);
+    return pump();
+}
+
+/* It is lost with its host. */
+static inline const char *loses(const char *name)
+{
+    lost = true;
+    return finish(name, CIPLUG_ERROR);
+}
+
+static inline void set_host(size_t host, enum host_state state)
+{
+    host_states[host] = state;
+    schedule_host(schedule, host, state);
+}
+
+static inline const char *host_is(const char *name, enum host_state state)
+{
+    for (size_t i = 0; i < plan.n_hosts; i++) {
+        if (strcmp(plan.hosts[i].name, name) == 0)
+            set_host(i, state);
+    }
     return pump();
 }
 
@@ -399,7 +426,8 @@ static inline void reset_fake(void)
     memset(owners, 0, sizeof owners);
     memset(seen, 0, sizeof seen);
     strv_free(&held);
-    forbidden = is_cleanup = false;
+    forbidden = is_cleanup = lost = false;
+    memset(host_states, 0, sizeof host_states);
     last_reason = NULL;
 }
 

@@ -152,7 +152,9 @@ static bool end_one(bool seldom)
         if (!may_end(task) && !(seldom && chance(3)))
             continue;
         int outcome = random_outcome(task);
-        strbuf_addf(&history, "%s:%s ", outcome_names[outcome], task_name(task));
+        lost = outcome == CIPLUG_ERROR && chance(50);
+        strbuf_addf(&history, "%s:%s%s ", outcome_names[outcome], task_name(task),
+                    lost ? "(lost)" : "");
         finish_task(task, outcome, 0);
         return true;
     }
@@ -193,8 +195,28 @@ static void disturb(void)
         schedule_halt(schedule, "disk");
 }
 
+/* A host comes, or goes; `back`: one that is away does not stay so. */
+static bool move_host(bool back)
+{
+    static const char *const names[] = {"usable", "away", "gone"};
+    size_t host = roll((uint32_t)plan.n_hosts);
+    for (size_t i = 0; back && i < plan.n_hosts && host_states[host] != HOST_AWAY; i++)
+        host = (host + 1) % plan.n_hosts;
+    if (back && host_states[host] != HOST_AWAY)
+        return false;
+    enum host_state state = back         ? (chance(50) ? HOST_USABLE : HOST_GONE)
+                            : chance(50) ? HOST_USABLE
+                            : chance(70) ? HOST_AWAY
+                                         : HOST_GONE;
+    strbuf_addf(&history, "%s=%s ", plan.hosts[host].name, names[state]);
+    set_host(host, state);
+    return true;
+}
+
 static void step_once(bool calm)
 {
+    if (chance(4) && move_host(false))
+        return;
     if (!calm && chance(1)) {
         disturb();
         return;
@@ -203,7 +225,7 @@ static void step_once(bool calm)
         return;
     if (chance(30) && move_clock())
         return;
-    if (end_one(!calm) || answer_one() || move_clock())
+    if (end_one(!calm) || answer_one() || move_clock() || move_host(true))
         return;
     fail_msg("stuck");
 }
