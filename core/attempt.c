@@ -294,6 +294,7 @@ static int ask_hand(struct attempt *attempt, struct hands *hands,
     if (!attempt->pooled)
         return -1;
     attempt->pooled->id = attempt->id;
+    attempt->pooled->steady = request->steady;
     /* Of a number of its own, because the sweep after one command looks for just this text. */
     AUTO_FREE char *beside = request->marker || !hands->marker
                                  ? NULL

@@ -46,6 +46,7 @@ struct attempt_request {
     enum hand_on_leak on_leak;
     const char *marker;
     const struct attempt_guard *guard; /* NULL: none */
+    bool steady;                       /* a pause of the run does not stop it */
 };
 
 struct attempt_end {

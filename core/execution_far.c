@@ -47,13 +47,13 @@ void far_quiet(struct execution *execution)
 bool far_busy(const struct execution *execution)
 {
     const struct far *far = &execution->far;
-    return far->evidence || far->stop || far->alive || far->file;
+    return far->evidence || far->stop || far->alive || far->ask || far->file;
 }
 
 void far_kill(struct execution *execution)
 {
     struct far *far = &execution->far;
-    struct side *all[] = {far->evidence, far->stop, far->alive};
+    struct side *all[] = {far->evidence, far->stop, far->alive, far->ask};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
         if (all[i])
             side_kill(all[i]);
@@ -213,10 +213,11 @@ static void on_stop_done(void *data, int status, const char *what)
     struct execution *execution = data;
     struct far *far = &execution->far;
     far->stop = NULL;
+    far->stopped = status == 0;
+    far->left = status != 0;
     if (status == 0) {
         strbuf_addf(&far->ending, "; no guard confirmed its end: %s", what);
     } else {
-        execution->result.flags |= CIPLUG_FLAG_UNKILLABLE;
         strbuf_addf(&far->ending, "; it may still run at its place: %s", what);
     }
     execution_notice(execution, "%s", far->ending.buf + 2);
@@ -258,11 +259,76 @@ static bool begin_stop(struct execution *execution)
     return true;
 }
 
+/* ---- is its host lost? ---- */
+
+bool far_host_lost(const struct execution *execution)
+{
+    return execution->far.host_lost != NULL;
+}
+
+/* Nobody knows how it ended, and nobody asked it to: this machine itself is never lost. */
+static bool may_be_lost(const struct execution *execution)
+{
+    const struct attempt_end *end = &execution->end;
+    const struct host *host =
+        plan_slot_host(execution->executor->launcher.plan, execution->task->slot);
+    if (!is_far(execution) || !host->section || !execution->attempt_done || execution->stopped ||
+        end->refused || end->lost || end->confirmed || execution->far.stopped)
+        return false;
+    return execution->far.lost || (end->ended == HAND_ENDED_ITSELF &&
+                                   (end->unconfirmed || client_failed(execution)));
+}
+
+/* Whether the run knows already that it is. */
+static bool known_lost(struct execution *execution)
+{
+    const struct executor *executor = execution->executor;
+    const char *why = executor->hooks.host_lost && may_be_lost(execution)
+                          ? executor->hooks.host_lost(executor->data, execution->task->slot)
+                          : NULL;
+    if (why && !execution->far.host_lost)
+        execution->far.host_lost = xstrdup(why);
+    return why;
+}
+
+static void on_ask_done(void *data, int status, const char *what)
+{
+    struct execution *execution = data;
+    execution->far.ask = NULL;
+    if (status != 0 && !known_lost(execution))
+        execution->far.host_lost = xstrdup(what);
+    execution_advance(execution);
+}
+
+/* Whether it is asked now. */
+static bool begin_ask(struct execution *execution)
+{
+    static const struct side_hooks hooks = {.done = on_ask_done};
+    AUTO_ARGV struct argv argv = ARGV_INIT;
+    if (!may_be_lost(execution) || !SAFEGUARD(lost_hosts_are_known) ||
+        launch_beside(&execution->launch, LAUNCH_ALIVE, NULL, NULL, &argv) <= 0)
+        return false;
+    execution->far.ask = start_side(execution, &argv, PROBE_NS, &hooks);
+    return execution->far.ask;
+}
+
+static bool settle_loss(struct execution *execution)
+{
+    struct far *far = &execution->far;
+    if (far->ask_tried)
+        return true;
+    far->ask_tried = true;
+    return known_lost(execution) || !begin_ask(execution);
+}
+
 /* Evidence first: ending it may change what is to be seen. */
 bool far_settled(struct execution *execution)
 {
     struct far *far = &execution->far;
     uv_timer_stop(&far->probe);
+    /* Of a host that is lost nothing can be had. */
+    if (!far->evidence_tried && known_lost(execution))
+        far->evidence_tried = far->stop_tried = far->ask_tried = true;
     if (!far->evidence_tried) {
         far->evidence_tried = true;
         if (begin_evidence(execution))
@@ -273,7 +339,22 @@ bool far_settled(struct execution *execution)
         if (begin_stop(execution))
             return false;
     }
-    return true;
+    return settle_loss(execution);
+}
+
+/* A guard ends it there within its lease, without a word from here. */
+static void judge_loss(struct execution *execution)
+{
+    const struct far *far = &execution->far;
+    bool lease = far->host_lost && execution->end.guarded;
+    if (far->left && !lease)
+        execution->result.flags |= CIPLUG_FLAG_UNKILLABLE;
+    if (!far->host_lost)
+        return;
+    execution->result.outcome = CIPLUG_ERROR;
+    execution->result.exit_code = -1;
+    strbuf_addf(&execution->reason, "; its host %s is lost: %s", execution->launch.command.host,
+                far->host_lost);
 }
 
 void far_judge(struct execution *execution)
@@ -296,6 +377,7 @@ void far_judge(struct execution *execution)
     }
     strbuf_addstr(reason, strbuf_text(&far->reasons));
     strbuf_addstr(reason, strbuf_text(&far->ending));
+    judge_loss(execution);
     if (far->path)
         strbuf_addf(reason, "; evidence: %s",
                     far->path + strlen(execution->executor->dir->path) + 1);
@@ -304,6 +386,7 @@ void far_judge(struct execution *execution)
 void far_free(struct far *far)
 {
     free(far->lost);
+    free(far->host_lost);
     free(far->path);
     strbuf_free(&far->line);
     strbuf_free(&far->reasons);

@@ -31,8 +31,11 @@ struct far {
     bool heard;          /* since the last look */
     unsigned unanswered; /* probes in a row */
     char *lost;          /* the place is: why */
-    struct side *alive, *evidence, *stop;
-    bool evidence_tried, stop_tried;
+    struct side *alive, *evidence, *stop, *ask;
+    bool evidence_tried, stop_tried, ask_tried;
+    bool stopped;    /* ended there, by the word of its builder */
+    bool left;       /* that could not be done */
+    char *host_lost; /* its host is: why */
     struct logfile *file; /* of the evidence */
     char *path;
     struct mask_stream mask;
@@ -91,6 +94,8 @@ struct executor_hooks {
     void (*finished)(void *data, struct execution *execution);
     /* A log could not be written (errno): the run has to stop scheduling. */
     void (*disk_failed)(void *data, int error);
+    /* Why the host of the slot is known to be lost; NULL: it is not. */
+    const char *(*host_lost)(void *data, uint32_t slot);
     /* Something that a command made could not be kept: the run cannot say that all is well. */
     void (*incomplete)(void *data);
 };
@@ -128,6 +133,8 @@ void far_watch(struct execution *execution);
  * execution_advance(). */
 bool far_settled(struct execution *execution);
 bool far_busy(const struct execution *execution);
+/* Whether its host was lost under it, and it may be run again on another one. */
+bool far_host_lost(const struct execution *execution);
 /* Its client has ended: nothing is to be asked any more. */
 void far_quiet(struct execution *execution);
 void far_kill(struct execution *execution);

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 
 #define GUARD_NONCE_SIZE 33
+/* How long a guard does without a word from here: after that the link counts as cut. */
+#define GUARD_LEASE_S 15
 
 struct guard_settings {
     const char *nonce; /* of guard_nonce() */

@@ -90,6 +90,7 @@ struct pooled *hands_take(struct hands *hands,
     if (!pooled)
         return NULL;
     pooled->busy = true;
+    pooled->steady = false;
     pooled->event = event;
     pooled->data = data;
     return pooled;
@@ -120,7 +121,7 @@ void hands_close_idle(struct hands *hands)
 bool hands_busy(const struct hands *hands)
 {
     for (size_t i = 0; i < hands->n; i++) {
-        if (hands->list[i]->busy)
+        if (hands->list[i]->busy && !hands->list[i]->steady)
             return true;
     }
     return false;
@@ -132,7 +133,7 @@ bool hands_order_all(struct hands *hands, enum hand_order order)
     for (size_t i = 0; i < hands->n; i++) {
         struct pooled *pooled = hands->list[i];
         /* One that cannot be reached has died: its event says so. */
-        if ((pooled->busy || pooled->aside) &&
+        if ((pooled->busy || pooled->aside) && !pooled->steady &&
             hand_order(&pooled->hand, pooled->id, order, 0) < 0 && errno == EAGAIN)
             all = false;
     }

@@ -17,6 +17,7 @@ struct pooled {
     struct hands *pool;
     bool aside; /* never used again; goes with hands_let_go() */
     bool busy;
+    bool steady; /* a pause is not for it: what others need runs in it */
     uint64_t id; /* of the request that it works on; set by whoever took it */
     /* Whose events come here while it is busy. */
     void (*event)(void *data, const struct hand_event *event); /* NULL event: the hand has died */

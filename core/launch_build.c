@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long a guard does without a word from here: after that the link counts as cut. */
-#define LEASE_S 15
-
 /* Where builders are in the order of `uses`, outermost first: the host's, then the step's. */
 struct chain {
     struct launch *launch;
@@ -58,7 +55,8 @@ static const char *option_value(void *data, const struct plugin *plugin,
     const struct ciplug_option *option = option_find(plugin->options, name);
     const struct expand_vars vars = launch_vars(launch);
     const struct config_value *set =
-        plan_option(plan, launch->step, chain->host, plugin->table.name, name);
+        plan_option(plan, launch->step->section ? launch->step : NULL, chain->host,
+                    plugin->table.name, name);
     char *value = option ? launch_option(plan, option, set, &vars) : NULL;
     if (value)
         strv_take(&launch->borrowed, value);
@@ -188,7 +186,7 @@ static void add_own(const struct launch *launch, struct strv *env)
 static int put_guard(struct launch *launch, struct ciplug_argv *current)
 {
     const struct guard_settings settings = {
-        .nonce = launch->nonce, .lease_s = LEASE_S, .merge = launch->step->stderr_merge};
+        .nonce = launch->nonce, .lease_s = GUARD_LEASE_S, .merge = launch->step->stderr_merge};
     AUTO_ARGV struct argv inner = current->argv;
     current->argv = (struct argv)ARGV_INIT;
     AUTO_STRV struct strv own = STRV_INIT;

@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define SCREEN_STALL_NS (60 * NS_PER_S)
@@ -90,6 +89,7 @@ static void on_finished(void *data, struct execution *execution)
     struct task *task = execution->task;
     struct ciplug_result *result = &execution->result;
     struct ending ending = {.outcome = result->outcome, .flags = result->flags};
+    run_hosts_judge(run, execution, &ending);
     schedule_finished(run->current, task, run_now(run), &ending);
     result->outcome = ending.outcome;
     result->flags = ending.flags;
@@ -109,6 +109,7 @@ static void on_finished(void *data, struct execution *execution)
     if (ending.final && outcome_bad(result->outcome))
         run_note_place(run, execution);
     run_emit_command(run, CIPLUG_COMMAND_FINISHED, execution, NULL);
+    run_hosts_tell(run, &ending);
     run_pump(run);
 }
 
@@ -157,44 +158,6 @@ static void act(struct run *run, const struct action *action)
     }
 }
 
-static void lock_names(void *data, const struct task *task, uint32_t slot, struct strv *names)
-{
-    struct run *run = data;
-    if (!task->step->lock.text)
-        return;
-    struct launch launch;
-    struct launch_place place = {.step = task->step,
-                                 .units = task->units,
-                                 .n_units = task->n_units,
-                                 .number = task->number,
-                                 .attempt = task->attempt + 1,
-                                 .slot = slot};
-    AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-    const char *error;
-    launch_describe(&launch, &run->executor.launcher, &place);
-    if (launch_expand(&launch, &text, task->step->lock.text, EXPAND_TEXT, &error) == 0)
-        strv_split(names, strbuf_text(&text));
-    launch_free(&launch);
-}
-
-static unsigned jitter(void *data)
-{
-    (void)data;
-    uint16_t random = 0;
-    return getrandom(&random, sizeof random, 0) == sizeof random ? random % 1000U : 500U;
-}
-
-static void begin_schedule(struct run *run, bool cleanup)
-{
-    const struct schedule_hooks hooks = {.data = run, .locks = lock_names, .jitter = jitter};
-    struct schedule *schedule = schedule_new(run->plan, cleanup, run->options->mode, &hooks);
-    run->current = schedule;
-    if (cleanup)
-        run->cleanups = schedule;
-    else
-        run->steps = schedule;
-}
-
 static void next_phase(struct run *run)
 {
     if (run->phase == PHASE_STEPS) {
@@ -202,7 +165,7 @@ static void next_phase(struct run *run)
         run->phase = run->kept || !SAFEGUARD(cleanup_steps_run) ? PHASE_END : PHASE_CLEANUP;
         uv_timer_stop(&run->deadline);
         if (run->phase == PHASE_CLEANUP)
-            begin_schedule(run, true);
+            run_begin_schedule(run, true);
     } else if (run->phase == PHASE_CLEANUP) {
         run->phase = run_sweep_begin(run) ? PHASE_SWEEP : PHASE_END;
     }
@@ -313,6 +276,7 @@ static int start_executor(struct run *run)
                                                 .ready = on_ready,
                                                 .finished = on_finished,
                                                 .disk_failed = on_disk_failed,
+                                                .host_lost = run_host_lost,
                                                 .incomplete = on_incomplete};
     struct process_stat self = {0};
     AUTO_FREE char *boot = record_boot_id();
@@ -348,7 +312,7 @@ static void on_swept(void *data, const char *text)
 
 static void begin(struct run *run)
 {
-    begin_schedule(run, false);
+    run_begin_schedule(run, false);
     run_emit_started(run);
     if (run->keeper->cgroup[0])
         (void)journal_intent(&run->journal, "cgroup", run->keeper->cgroup, NULL);
@@ -363,6 +327,7 @@ static void begin(struct run *run)
     reap_dead_runs(&sweep);
     rundir_prune(&run->dir, run->plan->keep_runs, run->resume ? run->resume->run : NULL,
                  reap_is_owed);
+    run_hosts_begin(run);
 }
 
 /* What went wrong with showing or recording spoils a pass, and only that. */
@@ -427,6 +392,7 @@ static int loop_and_conclude(struct run *run)
     run_pump(run);
     if (run->phase != PHASE_END)
         uv_run(&run->loop, UV_RUN_DEFAULT);
+    run_hosts_end(run);
     hands_let_go(&run->hands);
     int status = conclude(run);
     msg_set_sink(NULL, NULL);
@@ -445,6 +411,7 @@ static void release(struct run *run)
 {
     schedule_free(run->steps);
     schedule_free(run->cleanups);
+    hosts_free(run->hosts);
     hands_free(&run->hands);
     events_free(&run->events);
     for (size_t i = 0; run->carried && i < run->plan->n_steps; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the parts of the run share: run.c (loop and phases), run_step.c (opening steps), run_emit.c
- * (events and journal), run_setup.c, run_signals.c.
+ * (events and journal), run_hosts.c, run_schedule.c, run_setup.c, run_signals.c.
  */
 #ifndef CIPLUG_CORE_RUN_INTERNAL_H
 #define CIPLUG_CORE_RUN_INTERNAL_H
@@ -9,6 +9,7 @@
 #include "console.h"
 #include "event.h"
 #include "executor.h"
+#include "hosts.h"
 #include "journal.h"
 #include "ledger.h"
 #include "marker.h"
@@ -40,6 +41,7 @@ struct run {
     struct hands hands;
     struct runclock clock;
     struct executor executor;
+    struct hosts *hosts;
     struct resume *resume;          /* NULL: none */
     struct resume_choice **carried; /* by step and unit; NULL: none */
     size_t *n_carried;              /* beside them */
@@ -117,6 +119,18 @@ void run_rush_asked(struct run *run);
 void run_describe_asked(const struct run *run, struct strbuf *out);
 /* Kill the `if` commands that run, all or those that were marked. */
 void run_kill_asked(struct run *run, bool rushed_only);
+
+/* run_schedule.c */
+void run_begin_schedule(struct run *run, bool cleanup);
+
+/* run_hosts.c */
+/* Connect to them, and tell the schedule which can be used. */
+void run_hosts_begin(struct run *run);
+void run_hosts_end(struct run *run);
+const char *run_host_lost(void *data, uint32_t slot);
+/* Of an attempt that has ended: whether it was lost with its host. */
+void run_hosts_judge(struct run *run, const struct execution *execution, struct ending *ending);
+void run_hosts_tell(struct run *run, const struct ending *ending);
 
 /* run_sweep.c */
 /* Journal what a command may create, each different thing once. 0, or -1 with errno. */
