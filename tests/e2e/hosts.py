@@ -165,9 +165,24 @@ class Sessions(HostCase):
 
     def test_more_slots_than_sessions(self):
         """What the server would refuse is not asked for."""
-        self.passes(self.ini("count = 40\ncommand = true\n", workers=10))
+        self.passes(self.ini("count = 40\ncommand = true\n", workers=10, keys="ssh.sessions = 3"))
         self.assert_ledger(passed=40)
         self.assertEqual(len(self.run_of().finished("s")), 40)
+
+    def test_check_names_the_limit(self):
+        ended = self.ci(self.ini("command = true\n", workers=10), verb=["check"])
+        self.assertEqual(ended.status, 2, ended.all)
+        self.assertIn("MaxSessions", ended.err)
+
+
+class UsualServer(HostCase):
+    machines = 1
+
+    def test_twelve_slots(self):
+        """With ten sessions of a connection, and ten connections that may be at the door."""
+        self.passes(self.ini("count = 60\ncommand = true\n", workers=12))
+        self.assert_ledger(passed=60)
+        self.assertEqual(len(self.run_of().finished("s")), 60)
 
 
 class Stops(HostCase):

@@ -169,4 +169,4 @@ class Frozen(HostCase):
 
 
 if __name__ == "__main__":
-    main(controls={"leases_end": "Cut.test_cut_off_and_ciplug_killed", "lost_commands_are_requeued": "Cut.test_in_the_middle"})
+    main(controls={"requeue_lost": "Cut.test_in_the_middle"})

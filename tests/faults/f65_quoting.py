@@ -35,7 +35,9 @@ def strings(number, without=b"\n\0"):
 
 
 class Quoting(HostCase):
-    machines = 1
+    """The server takes every variable: without a guard it is the one that decides."""
+
+    machines, server = 1, "AcceptEnv *\n"
 
     def setUp(self):
         super().setUp()
@@ -66,14 +68,14 @@ class Quoting(HostCase):
 
     def test_items_as_words(self):
         """Without a shell of ours."""
-        self.check("shell = none\ncommand = printf %s\\0 {items}")
+        self.check("shell = none\ncommand = printf '%s\\0' {items}")
 
     def test_items_without_a_guard(self):
         """Everything stands in the command line that ssh takes along."""
         self.check("ssh.guard = no\ncommand = printf '%s\\0' {items}")
 
     def test_items_as_words_without_a_guard(self):
-        self.check("ssh.guard = no\nshell = none\ncommand = printf %s\\0 {items}")
+        self.check("ssh.guard = no\nshell = none\ncommand = printf '%s\\0' {items}")
 
     def test_variables(self):
         """With line ends, too, where the value is the caller's."""
@@ -130,4 +132,4 @@ class Addresses(HostCase):
 
 
 if __name__ == "__main__":
-    main(controls={"words_are_quoted": "Quoting.test_items_without_a_guard", "addresses_are_checked": "Addresses.test_that_are_options"})
+    main(controls={"ssh_addresses": "Addresses.test_that_are_options"})
