@@ -70,8 +70,8 @@ static void on_alive_done(void *data, int status, const char *what)
     struct far *far = &execution->far;
     far->alive = NULL;
     if (!execution->attempt) {
-        /* Or it is waiting to be started once more. */
-        if (!uv_is_active((uv_handle_t *)&execution->timer))
+        /* Or it is waiting to be started once more; `slow` has the same timer. */
+        if (execution->attempt_done || !uv_is_active((uv_handle_t *)&execution->timer))
             execution_advance(execution);
         return;
     }
