@@ -62,11 +62,11 @@ class Survivors(HostCase):
 
     def test_ciplug_is_killed(self):
         """At any moment."""
-        for _ in range(REPEATS):
-            ciplug = self.start(self.ini(f"count = 40\ntimeout = 300ms\ngrace = 100ms\ncommand = {TREE}\n", workers=2), "--keep-going")
-            many = random.randint(1, 12)
-            wait_for(lambda n=many: ciplug.process.poll() is not None or self.runs()
-                     and len(self.run_of(run=self.runs()[-1]).of("command_started")) >= n, "some commands")
+        for number in range(REPEATS):
+            state, many = f"state{number}", random.randint(1, 12)
+            ciplug = self.start(self.ini(f"count = 40\ntimeout = 300ms\ngrace = 100ms\ncommand = {TREE}\n", workers=2), "--keep-going",
+                                "--state-dir", state)
+            wait_for(lambda s=state, n=many: self.runs(s) and len(self.run_of(s).of("command_started")) >= n, "some commands")
             ciplug.send(signal.SIGKILL)
             ciplug.process.wait()
             self.none_left(2)
