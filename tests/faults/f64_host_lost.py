@@ -47,14 +47,14 @@ class Cut(HostCase):
         for host in hosts:
             (host.root / "tmp" / "go").touch()
 
-    def started(self, keys="", names=None, **how):
+    def begun(self, keys="", names=None, **how):
         ciplug = self.start(self.ini(f"grace = {GRACE}s\ntimeout = 10m\n{keys}\ncommand = {self.tree}\n", names=names, **how))
         wait_for(lambda: all(host.processes("sleep 64001") for host in self.hosts if names is None or host.name in names), "the commands")
         return ciplug
 
     def test_in_the_middle(self):
         first, second = self.hosts
-        ciplug = self.started("count = 6\non_leak = kill")
+        ciplug = self.begun("count = 6\non_leak = kill")
         first.cut()
         self.addCleanup(first.join)
         cut, watch = time.monotonic(), Watch(first, "sleep 64001")
@@ -88,7 +88,7 @@ class Cut(HostCase):
     def test_and_comes_back(self):
         """It is tried again after a while, and used."""
         first, second = self.hosts
-        ciplug = self.started("count = 4")
+        ciplug = self.begun("count = 4")
         first.cut()
         self.addCleanup(first.join)
         wait_for(lambda: [record for record in self.run_of().finished("s") if record["outcome"] == "error"], "the loss to be noticed", 120)
@@ -102,7 +102,7 @@ class Cut(HostCase):
         self.assert_ledger(passed=4)
 
     def test_the_only_one(self):
-        ciplug = self.started("count = 3\n", names=["h1"])
+        ciplug = self.begun("count = 3\n", names=["h1"])
         self.hosts[0].cut()
         self.addCleanup(self.hosts[0].join)
         watch = Watch(self.hosts[0], "sleep 64001")
@@ -114,7 +114,7 @@ class Cut(HostCase):
         self.assertEqual(sum(self.run_of().counted().values()), 3)
 
     def test_on_host_loss_fail(self):
-        ciplug = self.started("per = host\non_host_loss = fail")
+        ciplug = self.begun("per = host\non_host_loss = fail")
         self.hosts[0].cut()
         self.addCleanup(self.hosts[0].join)
         self.go(self.hosts[1])
@@ -125,7 +125,7 @@ class Cut(HostCase):
 
     def test_cut_off_and_ciplug_killed(self):
         """Nothing reaches the guard any more, not even an end of file."""
-        ciplug = self.started("per = host")
+        ciplug = self.begun("per = host")
         self.hosts[0].cut()
         self.addCleanup(self.hosts[0].join)
         cut = time.monotonic()
@@ -138,7 +138,7 @@ class Cut(HostCase):
 
     def test_signal_while_cut_off(self):
         """A host that does not answer holds nobody up."""
-        ciplug = self.started("per = host")
+        ciplug = self.begun("per = host")
         self.hosts[0].cut()
         self.addCleanup(self.hosts[0].join)
         ciplug.send(signal.SIGTERM)
