@@ -318,7 +318,7 @@ class Lost(HostCase):
 
     def test_master_killed_under_a_command(self):
         """It is an error of that attempt, is started once more, and the first one is gone by then."""
-        running = self.start(self.ini("grace = 1s\ncommand = if [ {attempt} = 1 ]; then sleep 50004; fi; ! ps ax | grep '[s]leep 50004'\n",
+        running = self.start(self.ini("grace = 1s\ncommand = if [ {attempt} = 1 ]; then sleep 50004; fi; ! ps -eo args | grep -qx 'sleep 50004'\n",
                                       names=["h1"]))
         wait_for(lambda: self.hosts[0].processes("sleep 50004"), "the command")
         self.kill_clients()

@@ -73,6 +73,9 @@ class Lingering(HostCase):
     def clients(self):
         return [pid for pid, _ in procs.with_marker(self.marker) if procs.comm(pid) == "ssh"]
 
+    def sleeping(self):
+        return len([line for _, line in self.hosts[0].processes("sleep 66002") if line == "sleep 66002"])
+
     def kill(self, number):
         there = wait_for(self.clients, "a master")
         for pid in there:
@@ -85,10 +88,10 @@ class Lingering(HostCase):
         """All that was running over it is started again; no result is lost, none counts twice."""
         (self.hosts[0].root / "tmp" / "go").unlink(missing_ok=True)
         ciplug = self.start(self.ini("count = 8\ngrace = 1s\ncommand = sleep 66002 & until [ -e /tmp/go ]; do sleep 0.1; done; kill $!\n", workers=4))
-        wait_for(lambda: len(self.hosts[0].processes("sleep 66002")) == 4, "four commands")
+        wait_for(lambda: self.sleeping() == 4, "four commands")
         self.kill(signal.SIGKILL)
         wait_for(lambda: len([record for record in self.run_of().finished("s") if record["outcome"] == "error"]) == 4, "four errors", 120)
-        wait_for(lambda: len(self.hosts[0].processes("sleep 66002")) == 4, "four commands again", 120)
+        wait_for(lambda: self.sleeping() == 4, "four commands again", 120)
         (self.hosts[0].root / "tmp" / "go").touch()
         self.addCleanup((self.hosts[0].root / "tmp" / "go").unlink)
         ended = ciplug.wait(120)

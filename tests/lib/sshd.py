@@ -306,9 +306,9 @@ class HostCase(Case):
         cls.addClassCleanup(cls.hosts.close)
 
     def setUp(self):
+        self.addCleanup(self.sweep)  # after clean(), which ends ciplug
         super().setUp()
         self.env.update(self.hosts.env())
-        self.addCleanup(self.sweep)
 
     def sections(self, workers=1, keys="", names=None):
         """[host] sections, all of them or these."""
