@@ -275,8 +275,8 @@ static bool may_be_lost(const struct execution *execution)
     if (!is_far(execution) || !host->section || !execution->attempt_done || execution->stopped ||
         end->refused || end->lost || end->confirmed || execution->far.stopped)
         return false;
-    return execution->far.lost || (end->ended == HAND_ENDED_ITSELF &&
-                                   (end->unconfirmed || client_failed(execution)));
+    return execution->far.lost ||
+           (end->ended == HAND_ENDED_ITSELF && (end->unconfirmed || client_failed(execution)));
 }
 
 /* Whether the run knows already that it is. */

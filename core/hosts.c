@@ -14,14 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_MS      30000 /* until one of its holds says that it is at work */
-#define PREPARE_NS   (600 * NS_PER_S)
-#define REST_MS      1000 /* doubled with each try that fails, up to */
-#define REST_MAX_MS  60000
-#define STEADY_NS    (60 * NS_PER_S) /* up for so long: the next loss is the first again */
-#define PATIENCE_NS  (60 * NS_PER_S) /* lost for so long: nobody waits for it any more */
-#define SAID_MAX     200
-#define FOLDER_MAX   60 /* as the public header promises */
+#define OPEN_MS     30000 /* until one of its holds says that it is at work */
+#define PREPARE_NS  (600 * NS_PER_S)
+#define REST_MS     1000 /* doubled with each try that fails, up to */
+#define REST_MAX_MS 60000
+#define STEADY_NS   (60 * NS_PER_S) /* up for so long: the next loss is the first again */
+#define PATIENCE_NS (60 * NS_PER_S) /* lost for so long: nobody waits for it any more */
+#define SAID_MAX    200
+#define FOLDER_MAX  60 /* as the public header promises */
 
 enum place_state { PLACE_OFF, PLACE_OPENING, PLACE_UP, PLACE_RESTING };
 
@@ -270,8 +270,8 @@ static void prepare(struct place *place, const struct launch *launch, const stru
     struct hosts *hosts = place->hosts;
     uv_timer_stop(&place->timer);
     if (hosts->hooks.intents(hosts->data, launch) == 0)
-        place->prepare = side_start(hosts->hands, argv, PREPARE_NS, hosts->launcher->mask, &hooks,
-                                    place);
+        place->prepare =
+            side_start(hosts->hands, argv, PREPARE_NS, hosts->launcher->mask, &hooks, place);
     if (!place->prepare)
         fall(place, strerror(errno));
 }

@@ -16,6 +16,15 @@
 
 /* --- reading --- */
 
+static bool brings_workspace(const struct host *host)
+{
+    for (size_t i = 0; i < host->n_uses; i++) {
+        if (host->uses[i].builder->prepare)
+            return true;
+    }
+    return false;
+}
+
 static void read_host(struct build *b, struct host *host)
 {
     const struct config_section *section = host->section;
@@ -24,12 +33,13 @@ static void read_host(struct build *b, struct host *host)
     const struct config_value *sync = config_get(section, "sync");
     const char *error;
     int64_t slots;
-    bool wanted = false;
     if (workers && parse_integer(workers->value, 1, SLOTS_MAX, &slots, &error) == 0)
         host->slots = (uint32_t)slots;
-    if (sync && parse_bool(sync->value, &wanted, &error) == 0 && wanted)
-        plan_complain(b, sync, "sync: copying the workspace to a host is not in this version yet");
+    if (sync)
+        (void)parse_bool(sync->value, &host->sync, &error);
     plan_read_uses(b, config_get(section, "uses"), &host->uses, &host->n_uses);
+    if (host->sync && !brings_workspace(host))
+        plan_complain(b, sync, "sync: nothing in uses brings the workspace there (ssh does)");
     for (size_t i = 0; i < host->n_uses; i++) {
         if (host->uses[i].builder->flags & CIPLUG_BUILDER_LEAF)
             plan_complain(b, config_get(section, "uses"),

@@ -18,12 +18,17 @@
 #include "ssh_cd_sh.h"
 #include "ssh_check_sh.h"
 #include "ssh_far_sh.h"
+#include "ssh_reap_sh.h"
+#include "ssh_sync_sh.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ADDRESS_MAX 300
+#define WHAT_MAX    2000
+#define WORKSPACES  ".cache/ciplug/" /* where one logs in */
+#define WHITE       " \t\r\n\v\f"
 #define NO_MASTER                                                                                  \
     "sh -c \"echo the connection that the run holds to this host is gone or has no room >&2\""
 
@@ -170,11 +175,11 @@ static int join(struct engine_line *line, size_t first)
 
 /* ---- where a command starts ---- */
 
-/* Of the run's copy of the workspace; relative to where one logs in. The caller's. */
-static char *workspace(const struct ciplug_command *command)
+/* The run's copy of the workspace, behind `before`. The caller's. */
+static char *workspace(const struct ciplug_command *command, const char *before)
 {
     char *path = NULL;
-    if (asprintf(&path, ".cache/ciplug/run-%s-%s", command->run, command->host) < 0)
+    if (asprintf(&path, "%srun-%s-%s", before, command->run, command->host) < 0)
         return NULL;
     return path;
 }
@@ -184,7 +189,7 @@ static void add_folder(struct engine_line *line, const struct ciplug_command *co
                        const char *folder)
 {
     const char *base = line->api->option(line->api, command, "cwd");
-    char *own = command->synced && !(base && *base) ? workspace(command) : NULL;
+    char *own = command->synced && !(base && *base) ? workspace(command, WORKSPACES) : NULL;
     if (own)
         base = own;
     if ((base && *base) || (folder && *folder)) {
@@ -337,6 +342,138 @@ static int ssh_hold(void *self, const struct ciplug_command *command, uint32_t n
     return engine_end(&client);
 }
 
+/* ---- the workspace ---- */
+
+/* What reap() is told: FOLDER ADDRESS, and how to get there. */
+static int declare(const struct ciplug_api *api, const struct ciplug_command *command,
+                   const char *folder)
+{
+    char what[WHAT_MAX];
+    const char *port = api->option(api, command, "port");
+    const char *identity = api->option(api, command, "identity");
+    const char *options = api->option(api, command, "options");
+    int n = snprintf(what, sizeof what, "%s %s %s %s", folder, api->option(api, command, "address"),
+                     port ? port : "-", identity && !strpbrk(identity, WHITE) ? identity : "-");
+    bool failed = n < 0 || n >= WHAT_MAX;
+    while (!failed && options && *(options += strspn(options, WHITE))) {
+        int length = (int)strcspn(options, WHITE);
+        int more = snprintf(what + n, sizeof what - (size_t)n, " %.*s", length, options);
+        failed = more < 0 || n + more >= WHAT_MAX;
+        n += more;
+        options += length;
+    }
+    return failed ? -1 : api->intent(api, command, what, NULL);
+}
+
+static int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
+{
+    const struct ciplug_api *api = api_of(self);
+    if (!command->synced)
+        return 0;
+    char *folder = workspace(command, ""), *state = strdup(command->run_dir);
+    /* STATE/runs/RUN */
+    for (int i = 0; state && i < 2 && strrchr(state, '/'); i++)
+        *strrchr(state, '/') = '\0';
+    struct engine_line line = {.api = api, .out = out, .failed = !folder || !state};
+    const char *const words[] = {"sh",
+                                 "-c",
+                                 ssh_sync_text,
+                                 "ciplug-ssh",
+                                 folder ? folder : "",
+                                 command->run,
+                                 command->config_dir,
+                                 state ? state : "",
+                                 NULL};
+    for (size_t i = 0; words[i]; i++)
+        engine_word(&line, words[i]);
+    struct engine_line client = reach(api, command, out);
+    bool failed = line.failed || client.failed || declare(api, command, folder) < 0;
+    free(folder);
+    free(state);
+    return failed ? -1 : 0;
+}
+
+/* Of a journal, so by anybody: options that can do no more than lead to another place. */
+static bool harmless(const char *option, size_t length)
+{
+    static const char *const names[] = {"User=",
+                                        "HostName=",
+                                        "IdentityFile=",
+                                        "IdentitiesOnly=",
+                                        "UserKnownHostsFile=",
+                                        "GlobalKnownHostsFile=",
+                                        "HostKeyAlias=",
+                                        "StrictHostKeyChecking=yes",
+                                        "AddressFamily="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+        if (length >= n && strncmp(option, names[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The next word of *text, of the copy that is cut up. NULL: none. */
+static char *cut_word(char **text)
+{
+    char *word = strtok_r(*text, " ", text);
+    return word;
+}
+
+static bool its_folder(const struct ciplug_intent *intent, const char *folder)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    size_t n = strlen(intent->run);
+    return folder && strncmp(folder, "run-", 4) == 0 && strncmp(folder + 4, intent->run, n) == 0 &&
+           folder[4 + n] == '-' && folder[5 + n] && folder[4 + strspn(folder + 4, allowed)] == '\0';
+}
+
+/* The client to the place that the words of an intent lead to. */
+static int add_way(struct engine_line *line, const char *address, const char *port,
+                   const char *identity, char *options)
+{
+    char *option;
+    if (!port || !identity || accept_address(line->api, address) < 0 ||
+        (strcmp(port, "-") != 0 && port[strspn(port, "0123456789")]) ||
+        (strcmp(identity, "-") != 0 && *identity != '/'))
+        return -1;
+    engine_pair(line, "-p", *port == '-' ? NULL : port);
+    engine_pair(line, "-i", *identity == '-' ? NULL : identity);
+    while ((option = cut_word(&options))) {
+        if (!harmless(option, strlen(option)))
+            return complain(line->api, "no option that a journal may set", option);
+        add_setting(line, option);
+    }
+    engine_word(line, "--");
+    engine_word(line, address);
+    return 0;
+}
+
+static int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out)
+{
+    const struct ciplug_api *api = api_of(self);
+    char *copy = strdup(intent->what), *rest = copy;
+    if (!copy)
+        return -1;
+    const char *folder = cut_word(&rest), *address = cut_word(&rest);
+    const char *port = cut_word(&rest), *identity = cut_word(&rest);
+    struct engine_line line = begin(api, NULL, out);
+    engine_word(&line, "-T");
+    engine_pair(&line, "-S", "none");
+    int result = -1;
+    if (its_folder(intent, folder) && add_way(&line, address, port, identity, rest) == 0) {
+        size_t first = line.n;
+        const char *const words[] = {"sh",        "-c",   ssh_reap_text, "ciplug-ssh",
+                                     intent->run, folder, NULL};
+        for (size_t i = 0; words[i]; i++)
+            engine_word(&line, words[i]);
+        result = join(&line, first);
+    }
+    free(copy);
+    return result;
+}
+
 /* ---- tables ---- */
 
 static const struct ciplug_builder ssh_builder = {
@@ -351,6 +488,7 @@ static const struct ciplug_builder ssh_builder = {
     .check = ssh_check,
     .enter = ssh_enter,
     .hold = ssh_hold,
+    .prepare = ssh_prepare,
 };
 static const struct ciplug_builder *const ssh_builders[] = {&ssh_builder, NULL};
 
@@ -411,6 +549,7 @@ static const struct ciplug_plugin ssh_plugin = {
     .builders = ssh_builders,
     .open = ssh_open,
     .close = ssh_close,
+    .reap = ssh_reap,
 };
 
 CIPLUG_PLUGIN(ssh_plugin);

@@ -169,7 +169,7 @@ static const struct {
     {STEP "[host h]\nworkers = 0\n",
      "ci.ini:4: workers: expected a whole number from 1 to 10000, got '0'\n"},
     {STEP "[host h]\nsync = yes\n",
-     "ci.ini:4: sync: copying the workspace to a host is not in this version yet\n"},
+     "ci.ini:4: sync: nothing in uses brings the workspace there (ssh does)\n"},
     {STEP "[host h]\nuses = docker.build\n",
      "ci.ini:4: docker.build runs no other command: it cannot lead to a host\n"},
     /* builders and their options */

@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Brings the workspace to a host: sh -c TEXT ciplug-ssh FOLDER RUN SOURCE STATE SSH...: what git
+# tracks or does not ignore below SOURCE, else all files there, but never those of STATE, to FOLDER
+# on the host. What has not changed since a run before is copied over there, from a base that is
+# not touched by commands.
+folder=$1 run=$2 source=$3 state=$4
+shift 4
+cd "$source" || exit
+command -v rsync >/dev/null || {
+    echo 'sync needs rsync: install it here' >&2
+    exit 1
+}
+base=base-$({ uname -n && printf '%s' "$source"; } | cksum | tr ' ' -)
+
+# The client as a text for eval; rsync adds the name of a host, which we know, and its own command.
+rsh=
+for word; do
+    rsh="$rsh '$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")'"
+done
+CIPLUG_RSH="shift; exec$rsh \"\$*\""
+export CIPLUG_RSH
+
+list() {
+    if [ "$(git rev-parse --is-inside-work-tree 2>/dev/null)" = true ]; then
+        git ls-files -co --exclude-standard -z
+    else
+        find . ! -name . -print0
+    fi
+}
+
+"$@" "umask 077; mkdir -p .cache/ciplug/$folder" || exit
+set -- "$@" "cd .cache/ciplug || exit; cp -a $folder $base.new-$run || exit
+mv $base $base.old-$run 2>/dev/null; mv $base.new-$run $base; rm -rf $base.old-$run"
+below=${state#"$source"/}
+[ "$below" != "$state" ] || below=.ciplug
+said=$(list | LC_ALL=C rsync -a --stats --from0 --files-from=- --ignore-missing-args \
+    --exclude="/$below/" --copy-dest="../$base" -e "sh -c 'eval \"\$CIPLUG_RSH\"' ciplug-rsh" \
+    . "ciplug:.cache/ciplug/$folder/") || exit
+case $said in
+*'files transferred: 0'*) ;;
+*) "$@" ;;
+esac
