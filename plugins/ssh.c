@@ -11,24 +11,18 @@
  * What a client could take for an option is refused by build(), and "--" stands in front of the
  * address.
  */
-#include "engine.h"
+#include "ssh.h"
 #include "engine_kill_sh.h"
 #include "engine_pick_sh.h"
 #include "safeguard.h"
 #include "ssh_cd_sh.h"
 #include "ssh_check_sh.h"
 #include "ssh_far_sh.h"
-#include "ssh_reap_sh.h"
-#include "ssh_sync_sh.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ADDRESS_MAX 300
-#define WHAT_MAX    2000
-#define WORKSPACES  ".cache/ciplug/" /* where one logs in */
-#define WHITE       " \t\r\n\v\f"
 #define NO_MASTER                                                                                  \
     "sh -c \"echo the connection that the run holds to this host is gone or has no room >&2\""
 
@@ -51,12 +45,12 @@ static void ssh_close(void *self)
     free(self);
 }
 
-static const struct ciplug_api *api_of(const void *self)
+const struct ciplug_api *ssh_api(const void *self)
 {
     return ((const struct ssh *)self)->api;
 }
 
-static int complain(const struct ciplug_api *api, const char *text, const char *what)
+int ssh_complain(const struct ciplug_api *api, const char *text, const char *what)
 {
     char line[ADDRESS_MAX + 200];
     snprintf(line, sizeof line, "%s%s%.*s", text, what ? ": " : "", ADDRESS_MAX, what ? what : "");
@@ -65,19 +59,20 @@ static int complain(const struct ciplug_api *api, const char *text, const char *
 }
 
 /* [USER@]HOST, also an IPv6 address with a zone. */
-static int accept_address(const struct ciplug_api *api, const char *address)
+int ssh_accept(const struct ciplug_api *api, const char *address)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                   "._:@%[]-";
     if (!address || !*address)
-        return complain(api, "needs the option address", NULL);
+        return ssh_complain(api, "needs the option address", NULL);
     if (!SAFEGUARD(ssh_addresses))
         return 0;
     if (*address == '-' || strstr(address, "@-"))
-        return complain(api, "an address may not begin with -, ssh would take it for an option",
-                        address);
+        return ssh_complain(api, "an address may not begin with -, ssh would take it for an option",
+                            address);
     if (strlen(address) > ADDRESS_MAX || address[strspn(address, allowed)])
-        return complain(api, "no address ([USER@]HOST, of letters, digits and ._:@%[]-)", address);
+        return ssh_complain(api, "no address ([USER@]HOST, of letters, digits and ._:@%[]-)",
+                            address);
     return 0;
 }
 
@@ -102,7 +97,7 @@ static char *socket_path(const struct ciplug_command *command, uint32_t number)
     return path;
 }
 
-static void add_setting(struct engine_line *line, const char *setting)
+void ssh_setting(struct engine_line *line, const char *setting)
 {
     engine_pair(line, "-o", setting);
 }
@@ -110,7 +105,7 @@ static void add_setting(struct engine_line *line, const char *setting)
 /* Through the connection of the command's slot, or by one of its own. */
 static void add_sharing(struct engine_line *line, const struct ciplug_command *command)
 {
-    add_setting(line, "ControlMaster=no");
+    ssh_setting(line, "ControlMaster=no");
     if (!command->held) {
         engine_pair(line, "-S", "none");
         return;
@@ -120,13 +115,13 @@ static void add_sharing(struct engine_line *line, const struct ciplug_command *c
         line->failed = true;
     engine_pair(line, "-S", path);
     if (SAFEGUARD(ssh_no_fallback))
-        add_setting(line, "ProxyCommand=" NO_MASTER);
+        ssh_setting(line, "ProxyCommand=" NO_MASTER);
     free(path);
 }
 
 /* ssh and what it has to be told in every case; what stands first wins. */
-static struct engine_line begin(const struct ciplug_api *api, const struct ciplug_command *command,
-                                struct ciplug_argv *out)
+struct engine_line ssh_begin(const struct ciplug_api *api, const struct ciplug_command *command,
+                             struct ciplug_argv *out)
 {
     static const char *const forced[] = {"BatchMode=yes", "ConnectTimeout=10",
                                          "ServerAliveInterval=5", "ServerAliveCountMax=3"};
@@ -137,7 +132,7 @@ static struct engine_line begin(const struct ciplug_api *api, const struct ciplu
     engine_word(&line, binary);
     engine_pair(&line, "-F", api->option(api, command, "config"));
     for (size_t i = 0; i < sizeof forced / sizeof *forced; i++)
-        add_setting(&line, forced[i]);
+        ssh_setting(&line, forced[i]);
     return line;
 }
 
@@ -145,7 +140,7 @@ static void add_target(struct engine_line *line, const struct ciplug_command *co
 {
     const struct ciplug_api *api = line->api;
     const char *address = api->option(api, command, "address");
-    if (accept_address(api, address) < 0)
+    if (ssh_accept(api, address) < 0)
         line->failed = true;
     engine_pair(line, "-p", api->option(api, command, "port"));
     engine_pair(line, "-i", api->option(api, command, "identity"));
@@ -155,10 +150,10 @@ static void add_target(struct engine_line *line, const struct ciplug_command *co
 }
 
 /* The whole client; what is added behind it is the line for the shell over there. */
-static struct engine_line reach(const struct ciplug_api *api, const struct ciplug_command *command,
-                                struct ciplug_argv *out)
+struct engine_line ssh_reach(const struct ciplug_api *api, const struct ciplug_command *command,
+                             struct ciplug_argv *out)
 {
-    struct engine_line line = begin(api, command, out);
+    struct engine_line line = ssh_begin(api, command, out);
     engine_word(&line, "-T");
     add_sharing(&line, command);
     add_target(&line, command);
@@ -166,7 +161,7 @@ static struct engine_line reach(const struct ciplug_api *api, const struct ciplu
 }
 
 /* What stands behind the first words of the line is one more. */
-static int join(struct engine_line *line, size_t first)
+int ssh_join(struct engine_line *line, size_t first)
 {
     if (!line->failed && line->api->argv_join(line->out, first))
         line->failed = true;
@@ -175,21 +170,12 @@ static int join(struct engine_line *line, size_t first)
 
 /* ---- where a command starts ---- */
 
-/* The run's copy of the workspace, behind `before`. The caller's. */
-static char *workspace(const struct ciplug_command *command, const char *before)
-{
-    char *path = NULL;
-    if (asprintf(&path, "%srun-%s-%s", before, command->run, command->host) < 0)
-        return NULL;
-    return path;
-}
-
 /* In front of what is run there. */
 static void add_folder(struct engine_line *line, const struct ciplug_command *command,
                        const char *folder)
 {
     const char *base = line->api->option(line->api, command, "cwd");
-    char *own = command->synced && !(base && *base) ? workspace(command, WORKSPACES) : NULL;
+    char *own = command->synced && !(base && *base) ? ssh_workspace(command, WORKSPACES) : NULL;
     if (own)
         base = own;
     if ((base && *base) || (folder && *folder)) {
@@ -219,18 +205,18 @@ static void send_variables(struct engine_line *line, const struct ciplug_command
     if (!names)
         line->failed = true;
     else if (command->env && *command->env)
-        add_setting(line, names);
+        ssh_setting(line, names);
     free(names);
 }
 
 static int ssh_build(void *self, const struct ciplug_command *command,
                      const struct ciplug_argv *inner, struct ciplug_argv *out)
 {
-    const struct ciplug_api *api = api_of(self);
-    struct engine_line line = begin(api, command, out);
+    const struct ciplug_api *api = ssh_api(self);
+    struct engine_line line = ssh_begin(api, command, out);
     engine_word(&line, "-T");
     if (!inner)
-        return complain(api, "needs a command", NULL);
+        return ssh_complain(api, "needs a command", NULL);
     if (!command->guarded)
         send_variables(&line, command);
     add_sharing(&line, command);
@@ -238,19 +224,19 @@ static int ssh_build(void *self, const struct ciplug_command *command,
     size_t first = line.n;
     add_folder(&line, command, command->guarded ? NULL : command->cwd);
     engine_inner(&line, inner);
-    return join(&line, first);
+    return ssh_join(&line, first);
 }
 
 /* A command there, where one logs in. */
 static int run_there(void *self, const struct ciplug_command *command, const char *const *words,
                      struct ciplug_argv *out)
 {
-    const struct ciplug_api *api = api_of(self);
-    struct engine_line line = reach(api, command, out);
+    const struct ciplug_api *api = ssh_api(self);
+    struct engine_line line = ssh_reach(api, command, out);
     size_t first = line.n;
     for (; *words; words++)
         engine_word(&line, *words);
-    return join(&line, first);
+    return ssh_join(&line, first);
 }
 
 static int ssh_stop(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
@@ -269,20 +255,20 @@ static int ssh_fetch(void *self, const struct ciplug_command *command, const cha
                      struct ciplug_argv *out)
 {
     static const char *const words[] = {"sh", "-c", engine_pick_text, "ciplug-pick", "/", NULL};
-    const struct ciplug_api *api = api_of(self);
-    struct engine_line line = reach(api, command, out);
+    const struct ciplug_api *api = ssh_api(self);
+    struct engine_line line = ssh_reach(api, command, out);
     size_t first = line.n;
     add_folder(&line, command, command->cwd);
     for (size_t i = 0; words[i]; i++)
         engine_word(&line, words[i]);
     for (; *patterns; patterns++)
         engine_word(&line, *patterns);
-    return join(&line, first);
+    return ssh_join(&line, first);
 }
 
 static int ssh_enter(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
-    const struct ciplug_api *api = api_of(self);
+    const struct ciplug_api *api = ssh_api(self);
     struct engine_line line = {.api = api, .out = out};
     engine_word(&line, api->option(api, command, "binary"));
     engine_pair(&line, "-F", api->option(api, command, "config"));
@@ -293,7 +279,7 @@ static int ssh_enter(void *self, const struct ciplug_command *command, struct ci
 
 static int ssh_check(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
-    const struct ciplug_api *api = api_of(self);
+    const struct ciplug_api *api = ssh_api(self);
     struct engine_line line = {.api = api, .out = out};
     char slots[16], name[ADDRESS_MAX];
     snprintf(slots, sizeof slots, "%u", (unsigned)command->host_slots);
@@ -305,7 +291,7 @@ static int ssh_check(void *self, const struct ciplug_command *command, struct ci
                                  ssh_far_text,   NULL};
     for (size_t i = 0; words[i]; i++)
         engine_word(&line, words[i]);
-    struct engine_line client = reach(api, command, out);
+    struct engine_line client = ssh_reach(api, command, out);
     return line.failed || client.failed ? -1 : 0;
 }
 
@@ -317,7 +303,7 @@ static int ssh_hold(void *self, const struct ciplug_command *command, uint32_t n
                     struct ciplug_argv *out)
 {
     static const char script[] = "rm -f \"$1\" && shift && exec \"$@\"";
-    const struct ciplug_api *api = api_of(self);
+    const struct ciplug_api *api = ssh_api(self);
     if (!command->held || number * slots_each(api, command) >= command->host_slots)
         return 0;
     char *path = socket_path(command, number);
@@ -327,151 +313,21 @@ static int ssh_hold(void *self, const struct ciplug_command *command, uint32_t n
     const char *const words[] = {"sh", "-c", script, "ciplug-ssh", path, NULL};
     for (size_t i = 0; words[i]; i++)
         engine_word(&line, words[i]);
-    struct engine_line client = begin(api, command, out);
+    struct engine_line client = ssh_begin(api, command, out);
     client.failed |= line.failed;
     engine_word(&client, "-n");
     engine_word(&client, "-N");
     engine_word(&client, "-T");
-    add_setting(&client, "ControlMaster=yes");
-    add_setting(&client, "ControlPersist=no");
+    ssh_setting(&client, "ControlMaster=yes");
+    ssh_setting(&client, "ControlPersist=no");
     engine_pair(&client, "-S", path);
-    add_setting(&client, "PermitLocalCommand=yes");
-    add_setting(&client, "LocalCommand=echo connected");
+    /* It lets only those variables of its clients pass that it might send itself. */
+    ssh_setting(&client, "SendEnv=*");
+    ssh_setting(&client, "PermitLocalCommand=yes");
+    ssh_setting(&client, "LocalCommand=echo connected");
     add_target(&client, command);
     free(path);
     return engine_end(&client);
-}
-
-/* ---- the workspace ---- */
-
-/* What reap() is told: FOLDER ADDRESS, and how to get there. */
-static int declare(const struct ciplug_api *api, const struct ciplug_command *command,
-                   const char *folder)
-{
-    char what[WHAT_MAX];
-    const char *port = api->option(api, command, "port");
-    const char *identity = api->option(api, command, "identity");
-    const char *options = api->option(api, command, "options");
-    int n = snprintf(what, sizeof what, "%s %s %s %s", folder, api->option(api, command, "address"),
-                     port ? port : "-", identity && !strpbrk(identity, WHITE) ? identity : "-");
-    bool failed = n < 0 || n >= WHAT_MAX;
-    while (!failed && options && *(options += strspn(options, WHITE))) {
-        int length = (int)strcspn(options, WHITE);
-        int more = snprintf(what + n, sizeof what - (size_t)n, " %.*s", length, options);
-        failed = more < 0 || n + more >= WHAT_MAX;
-        n += more;
-        options += length;
-    }
-    return failed ? -1 : api->intent(api, command, what, NULL);
-}
-
-static int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
-{
-    const struct ciplug_api *api = api_of(self);
-    if (!command->synced)
-        return 0;
-    char *folder = workspace(command, ""), *state = strdup(command->run_dir);
-    /* STATE/runs/RUN */
-    for (int i = 0; state && i < 2 && strrchr(state, '/'); i++)
-        *strrchr(state, '/') = '\0';
-    struct engine_line line = {.api = api, .out = out, .failed = !folder || !state};
-    const char *const words[] = {"sh",
-                                 "-c",
-                                 ssh_sync_text,
-                                 "ciplug-ssh",
-                                 folder ? folder : "",
-                                 command->run,
-                                 command->config_dir,
-                                 state ? state : "",
-                                 NULL};
-    for (size_t i = 0; words[i]; i++)
-        engine_word(&line, words[i]);
-    struct engine_line client = reach(api, command, out);
-    bool failed = line.failed || client.failed || declare(api, command, folder) < 0;
-    free(folder);
-    free(state);
-    return failed ? -1 : 0;
-}
-
-/* Of a journal, so by anybody: options that can do no more than lead to another place. */
-static bool harmless(const char *option, size_t length)
-{
-    static const char *const names[] = {"User=",
-                                        "HostName=",
-                                        "IdentityFile=",
-                                        "IdentitiesOnly=",
-                                        "UserKnownHostsFile=",
-                                        "GlobalKnownHostsFile=",
-                                        "HostKeyAlias=",
-                                        "StrictHostKeyChecking=yes",
-                                        "AddressFamily="};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t n = strlen(names[i]);
-        if (length >= n && strncmp(option, names[i], n) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The next word of *text, of the copy that is cut up. NULL: none. */
-static char *cut_word(char **text)
-{
-    char *word = strtok_r(*text, " ", text);
-    return word;
-}
-
-static bool its_folder(const struct ciplug_intent *intent, const char *folder)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    size_t n = strlen(intent->run);
-    return folder && strncmp(folder, "run-", 4) == 0 && strncmp(folder + 4, intent->run, n) == 0 &&
-           folder[4 + n] == '-' && folder[5 + n] && folder[4 + strspn(folder + 4, allowed)] == '\0';
-}
-
-/* The client to the place that the words of an intent lead to. */
-static int add_way(struct engine_line *line, const char *address, const char *port,
-                   const char *identity, char *options)
-{
-    char *option;
-    if (!port || !identity || accept_address(line->api, address) < 0 ||
-        (strcmp(port, "-") != 0 && port[strspn(port, "0123456789")]) ||
-        (strcmp(identity, "-") != 0 && *identity != '/'))
-        return -1;
-    engine_pair(line, "-p", *port == '-' ? NULL : port);
-    engine_pair(line, "-i", *identity == '-' ? NULL : identity);
-    while ((option = cut_word(&options))) {
-        if (!harmless(option, strlen(option)))
-            return complain(line->api, "no option that a journal may set", option);
-        add_setting(line, option);
-    }
-    engine_word(line, "--");
-    engine_word(line, address);
-    return 0;
-}
-
-static int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out)
-{
-    const struct ciplug_api *api = api_of(self);
-    char *copy = strdup(intent->what), *rest = copy;
-    if (!copy)
-        return -1;
-    const char *folder = cut_word(&rest), *address = cut_word(&rest);
-    const char *port = cut_word(&rest), *identity = cut_word(&rest);
-    struct engine_line line = begin(api, NULL, out);
-    engine_word(&line, "-T");
-    engine_pair(&line, "-S", "none");
-    int result = -1;
-    if (its_folder(intent, folder) && add_way(&line, address, port, identity, rest) == 0) {
-        size_t first = line.n;
-        const char *const words[] = {"sh",        "-c",   ssh_reap_text, "ciplug-ssh",
-                                     intent->run, folder, NULL};
-        for (size_t i = 0; words[i]; i++)
-            engine_word(&line, words[i]);
-        result = join(&line, first);
-    }
-    free(copy);
-    return result;
 }
 
 /* ---- tables ---- */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The copy of the workspace on a host: brought there, declared, removed.
+ */
+#include "ssh.h"
+#include "ssh_reap_sh.h"
+#include "ssh_sync_sh.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WHAT_MAX 2000
+#define WHITE    " \t\r\n\v\f"
+
+/* The run's copy of the workspace, behind `before`. The caller's. */
+char *ssh_workspace(const struct ciplug_command *command, const char *before)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%srun-%s-%s", before, command->run, command->host) < 0)
+        return NULL;
+    return path;
+}
+
+/* What reap() is told: FOLDER ADDRESS, and how to get there. */
+static int declare(const struct ciplug_api *api, const struct ciplug_command *command,
+                   const char *folder)
+{
+    char what[WHAT_MAX];
+    const char *port = api->option(api, command, "port");
+    const char *identity = api->option(api, command, "identity");
+    const char *options = api->option(api, command, "options");
+    int n = snprintf(what, sizeof what, "%s %s %s %s", folder, api->option(api, command, "address"),
+                     port ? port : "-", identity && !strpbrk(identity, WHITE) ? identity : "-");
+    bool failed = n < 0 || n >= WHAT_MAX;
+    while (!failed && options && *(options += strspn(options, WHITE))) {
+        int length = (int)strcspn(options, WHITE);
+        int more = snprintf(what + n, sizeof what - (size_t)n, " %.*s", length, options);
+        failed = more < 0 || n + more >= WHAT_MAX;
+        n += more;
+        options += length;
+    }
+    return failed ? -1 : api->intent(api, command, what, NULL);
+}
+
+int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
+{
+    const struct ciplug_api *api = ssh_api(self);
+    if (!command->synced)
+        return 0;
+    char *folder = ssh_workspace(command, ""), *state = strdup(command->run_dir);
+    /* STATE/runs/RUN */
+    for (int i = 0; state && i < 2 && strrchr(state, '/'); i++)
+        *strrchr(state, '/') = '\0';
+    struct engine_line line = {.api = api, .out = out, .failed = !folder || !state};
+    const char *const words[] = {"sh",
+                                 "-c",
+                                 ssh_sync_text,
+                                 "ciplug-ssh",
+                                 folder ? folder : "",
+                                 command->run,
+                                 command->config_dir,
+                                 state ? state : "",
+                                 NULL};
+    for (size_t i = 0; words[i]; i++)
+        engine_word(&line, words[i]);
+    struct engine_line client = ssh_reach(api, command, out);
+    bool failed = line.failed || client.failed || declare(api, command, folder) < 0;
+    free(folder);
+    free(state);
+    return failed ? -1 : 0;
+}
+
+/* Of a journal, so by anybody: options that can do no more than lead to another place. */
+static bool harmless(const char *option, size_t length)
+{
+    static const char *const names[] = {"User=",
+                                        "HostName=",
+                                        "IdentityFile=",
+                                        "IdentitiesOnly=",
+                                        "UserKnownHostsFile=",
+                                        "GlobalKnownHostsFile=",
+                                        "HostKeyAlias=",
+                                        "StrictHostKeyChecking=yes",
+                                        "AddressFamily="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+        if (length >= n && strncmp(option, names[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The next word of *text, of the copy that is cut up. NULL: none. */
+static char *cut_word(char **text)
+{
+    char *word = strtok_r(*text, " ", text);
+    return word;
+}
+
+static bool its_folder(const struct ciplug_intent *intent, const char *folder)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    size_t n = strlen(intent->run);
+    return folder && strncmp(folder, "run-", 4) == 0 && strncmp(folder + 4, intent->run, n) == 0 &&
+           folder[4 + n] == '-' && folder[5 + n] && folder[4 + strspn(folder + 4, allowed)] == '\0';
+}
+
+/* The client to the place that the words of an intent lead to. */
+static int add_way(struct engine_line *line, const char *address, const char *port,
+                   const char *identity, char *options)
+{
+    char *option;
+    if (!port || !identity || ssh_accept(line->api, address) < 0 ||
+        (strcmp(port, "-") != 0 && port[strspn(port, "0123456789")]) ||
+        (strcmp(identity, "-") != 0 && *identity != '/'))
+        return -1;
+    engine_pair(line, "-p", *port == '-' ? NULL : port);
+    engine_pair(line, "-i", *identity == '-' ? NULL : identity);
+    while ((option = cut_word(&options))) {
+        if (!harmless(option, strlen(option)))
+            return ssh_complain(line->api, "no option that a journal may set", option);
+        ssh_setting(line, option);
+    }
+    engine_word(line, "--");
+    engine_word(line, address);
+    return 0;
+}
+
+int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out)
+{
+    const struct ciplug_api *api = ssh_api(self);
+    char *copy = strdup(intent->what), *rest = copy;
+    if (!copy)
+        return -1;
+    const char *folder = cut_word(&rest), *address = cut_word(&rest);
+    const char *port = cut_word(&rest), *identity = cut_word(&rest);
+    struct engine_line line = ssh_begin(api, NULL, out);
+    engine_word(&line, "-T");
+    engine_pair(&line, "-S", "none");
+    int result = -1;
+    if (its_folder(intent, folder) && add_way(&line, address, port, identity, rest) == 0) {
+        size_t first = line.n;
+        const char *const words[] = {"sh",        "-c",   ssh_reap_text, "ciplug-ssh",
+                                     intent->run, folder, NULL};
+        for (size_t i = 0; words[i]; i++)
+            engine_word(&line, words[i]);
+        result = ssh_join(&line, first);
+    }
+    free(copy);
+    return result;
+}
