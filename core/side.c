@@ -28,7 +28,7 @@ static void note_last_line(struct side *side, const char *bytes, size_t length)
             strbuf_clear(&side->line);
             side->complete = false;
         }
-        if (side->line.len < LAST_LINE_MAX)
+        if (bytes[i] != '\r' && side->line.len < LAST_LINE_MAX)
             strbuf_addch(&side->line, bytes[i]);
     }
 }

@@ -107,7 +107,7 @@ static void add_sharing(struct engine_line *line, const struct ciplug_command *c
 {
     ssh_setting(line, "ControlMaster=no");
     if (!command->held) {
-        engine_pair(line, "-S", "none");
+        ssh_setting(line, "ControlPath=none");
         return;
     }
     char *path = socket_path(command, (command->host_slot - 1) / slots_each(line->api, command));

@@ -48,14 +48,35 @@ case $clock in
     fi
     ;;
 esac
-most=$(value sessions)
-case $most in
-'' | *[!0-9]*) ;;
-*)
-    use=$sessions
-    [ $((slots * 2)) -ge "$use" ] || use=$((slots * 2))
+
+# As many sessions at once as a connection will have.
+use=$sessions
+[ $((slots * 2)) -ge "$use" ] || use=$((slots * 2))
+folder=$(mktemp -d) || exit
+trap 'rm -rf "$folder"' EXIT
+program=$1
+shift
+# What stands first wins.
+"$program" -o ControlMaster=yes -o "ControlPath=$folder/m" -N "$@" >/dev/null 2>&1 </dev/null &
+master=$!
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    [ ! -S "$folder/m" ] || break
+    sleep 0.2
+done
+if [ -S "$folder/m" ]; then
+    try=0
+    while [ "$try" -lt "$use" ]; do
+        try=$((try + 1))
+        "$program" -o "ControlPath=$folder/m" -o ProxyCommand=false "$@" 'exec sleep 1' \
+            >/dev/null 2>&1 </dev/null && : >"$folder/$try" &
+        all="${all-} $!"
+    done
+    # shellcheck disable=SC2086
+    wait $all
+    most=$(ls "$folder" | grep -c '^[0-9]')
     [ "$most" -ge "$use" ] ||
-        problem "allows $most sessions a connection (MaxSessions): set ssh.sessions = $most, or more there"
-    ;;
-esac
+        problem "allows $most sessions a connection (MaxSessions): set ssh.sessions = $most, or MaxSessions $use there"
+fi
+kill "$master" 2>/dev/null
+wait "$master" 2>/dev/null
 exit "$status"
