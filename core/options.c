@@ -187,6 +187,25 @@ static int check_choice(const struct ciplug_option *option, const struct config_
 }
 
 /* The value read as the option's type; what comes out is not kept. */
+/* For what is given to programs that take options: letters, digits and so on, no dash in front. */
+static int try_bytes(const char *text, const char *only, const char **error)
+{
+    *error = "it may not begin with -";
+    if (*text == '-')
+        return -1;
+    *error = "it has a character that cannot be in it";
+    while (*text) {
+        size_t n = *text == '{' ? strcspn(text, "}") : 0;
+        if (n > 0 && text[n])
+            text += n + 1;
+        else if (strchr(only, *text))
+            text++;
+        else
+            return -1;
+    }
+    return 0;
+}
+
 static int try_value(const struct ciplug_option *option, const char *text, const char **error)
 {
     bool flag, any = option->min == 0 && option->max == 0;
@@ -200,6 +219,8 @@ static int try_value(const struct ciplug_option *option, const char *text, const
                              &number, error);
     case CIPLUG_OPTION_DURATION:
         return parse_duration(text, option->min <= 0, &ns, error);
+    case CIPLUG_OPTION_STRING:
+        return option->only && SAFEGUARD(ssh_addresses) ? try_bytes(text, option->only, error) : 0;
     default:
         return 0;
     }

@@ -58,11 +58,12 @@ int ssh_complain(const struct ciplug_api *api, const char *text, const char *wha
     return -1;
 }
 
+static const char address_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789._:@%[]-";
+
 /* [USER@]HOST, also an IPv6 address with a zone. */
 int ssh_accept(const struct ciplug_api *api, const char *address)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                  "._:@%[]-";
     if (!address || !*address)
         return ssh_complain(api, "needs the option address", NULL);
     if (!SAFEGUARD(ssh_addresses))
@@ -70,7 +71,7 @@ int ssh_accept(const struct ciplug_api *api, const char *address)
     if (*address == '-' || strstr(address, "@-"))
         return ssh_complain(api, "an address may not begin with -, ssh would take it for an option",
                             address);
-    if (strlen(address) > ADDRESS_MAX || address[strspn(address, allowed)])
+    if (strlen(address) > ADDRESS_MAX || address[strspn(address, address_bytes)])
         return ssh_complain(api, "no address ([USER@]HOST, of letters, digits and ._:@%[]-)",
                             address);
     return 0;
@@ -357,6 +358,12 @@ static const struct ciplug_builder *const ssh_builders[] = {&ssh_builder, NULL};
 
 static const char *const guard_choices[] = {"auto", "yes", "no", NULL};
 
+static const struct ciplug_option ssh_address = {
+    .size = sizeof ssh_address,
+    .name = "address",
+    .type = CIPLUG_OPTION_STRING,
+    .help = "[USER@]HOST, as ssh takes it; also a Host of its configuration.",
+    .only = address_bytes};
 static const struct ciplug_option ssh_port = {.size = sizeof ssh_port,
                                               .name = "port",
                                               .type = CIPLUG_OPTION_INTEGER,
@@ -380,8 +387,7 @@ static const struct ciplug_option ssh_guard = {
     .choices = guard_choices};
 
 static const struct ciplug_option *const ssh_options[] = {
-    OPTION("address", STRING, NULL,
-           "[USER@]HOST, as ssh takes it; also a Host of its configuration."),
+    &ssh_address,
     &ssh_port,
     OPTION("identity", PATH, NULL, "A private key."),
     OPTION("options", WORDS, NULL, "NAME=VALUE for ssh's -o, each a word."),

@@ -261,6 +261,9 @@ struct ciplug_option {
     const char *help;           /* one sentence */
     const char *const *choices; /* CHOICE; closed by NULL */
     int64_t min, max;           /* INTEGER; both 0: any */
+    /* Since 1.3. STRING: the bytes that it may be made of, and then none begins with '-'; NULL:
+     * any. What placeholders bring is only known to build(), which has to look itself. */
+    const char *only;
 };
 
 /* Takes no inner command. */

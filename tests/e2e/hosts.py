@@ -289,7 +289,7 @@ class Lost(HostCase):
         for address in ("-oProxyCommand=touch sentinel", f"-oProxyCommand=touch${{IFS}}{self.dir}/sentinel", "root@-oX=y"):
             with self.subTest(address=address):
                 self.refused(f"[ciplug]\nplugins = shell ssh\n[host h1]\nuses = ssh\nssh.address = {address}\n"
-                             "[step s]\nhosts = h1\ncommand = true\n", "ci.ini:4: ")
+                             "[step s]\nhosts = h1\ncommand = true\n", "ci.ini:5: ")
                 self.refused(f"[ciplug]\nplugins = shell ssh\n[step s]\nuses = ssh\nssh.address = {address}\ncommand = true\n", "ci.ini:5: ")
                 self.assertFalse((self.dir / "sentinel").exists())
 
