@@ -20,6 +20,10 @@ TREE = ("trap '' TERM INT HUP; (exec sleep 63001) & setsid sleep 63001 & "
         "setsid sh -c \"trap '' TERM HUP; setsid sleep 63001; sleep 63001\" & sleep 63001; sleep 63001")
 
 
+# With processes of its own, ciplug sees none of those on the hosts: what it does to them, it does through ssh.
+APART = ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", "\"$@\"; exit $?", "sh"]
+
+
 class Survivors(HostCase):
     def none_left(self, seconds=0):
         left = [one for host in self.hosts for one in host.settled("63001", seconds)]
@@ -40,9 +44,8 @@ class Survivors(HostCase):
         self.count(repeats=4 * REPEATS)
 
     def test_ciplug_sees_none_of_them(self):
-        """It has processes of its own: all that it does is done through ssh."""
         ended = self.ci(self.ini(f"count = 4\ntimeout = 3s\ngrace = 100ms\ncommand = {TREE}\n", workers=2), "--keep-going",
-                        wrap=["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-c", "\"$@\"; exit $?", "sh"])
+                        wrap=APART)
         self.none_left()
         self.assertEqual(ended.status, 1, ended.all)
         self.assertEqual(self.outcomes("s"), ["timeout"] * 4)
@@ -86,7 +89,7 @@ class Survivors(HostCase):
 
     def test_guard_is_killed(self):
         """Then they are looked for on the host by their marker."""
-        ciplug = self.running("on_host_loss = fail\ngrace = 500ms\ntimeout = 20s")
+        ciplug = self.running("on_host_loss = fail\ngrace = 500ms\ntimeout = 20s", wrap=APART)
         for host in self.hosts:
             for pid, _ in host.processes("ciplug-guard"):
                 os.kill(pid, signal.SIGKILL)

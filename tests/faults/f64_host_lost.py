@@ -136,6 +136,12 @@ class Cut(HostCase):
         self.count(survivors=len(left))
         self.assertEqual(left, [])
 
+    def test_silence_is_no_loss(self):
+        """A command that says nothing for longer than the lease."""
+        self.passes(self.ini(f"per = host\ncommand = sleep {LEASE + 4}; echo {{host}}\n"), patience=LEASE + 60)
+        self.assertEqual(len(self.run_of().finished("s")), 2)
+        self.assertEqual([self.run_of().text("s", number) for number in (1, 2)], ["h1\n", "h2\n"])
+
     def test_signal_while_cut_off(self):
         """A host that does not answer holds nobody up."""
         ciplug = self.begun("per = host")
@@ -168,5 +174,25 @@ class Frozen(HostCase):
         self.assertEqual(first.settled("64002", LEASE), [])
 
 
+class Sick(HostCase):
+    def test_it_does_not_drain_the_queue(self):
+        """One of two hosts fails everything, and faster than the other passes: it is put aside."""
+        ended = self.ci(self.ini("count = 60\ncommand = [ {host} = h2 ] && sleep 0.1\n"), "--keep-going")
+        self.assertEqual(ended.status, 1, ended.all)
+        failed = [record for record in self.run_of().final("s").values() if record["outcome"] == "failed"]
+        self.count(losses=max(0, len(failed) - 20))
+        self.assertLess(len(failed), 20, ended.all)
+        self.assertEqual({record["host"] for record in failed}, {"h1"})
+        self.assert_ledger(failed=len(failed), passed=60 - len(failed))
+        self.assertRegex(ended.out.partition("failures:")[2] + ended.err, r"\bh1\b.*aside")
+
+    def test_a_command_that_fails_everywhere_is_no_hosts_fault(self):
+        ended = self.ci(self.ini("count = 40\ncommand = exit 1\n"), "--keep-going")
+        self.assertEqual(ended.status, 1, ended.all)
+        self.assert_ledger(failed=40)
+        self.assertEqual({record["host"] for record in self.run_of().final("s").values()}, {"h1", "h2"})
+
+
 if __name__ == "__main__":
-    main(controls={"requeue_lost": "Cut.test_in_the_middle"})
+    main(controls={"guard_heartbeat": "Cut.test_silence_is_no_loss", "requeue_lost": "Cut.test_in_the_middle",
+                   "sick_hosts_rest": "Sick.test_it_does_not_drain_the_queue"})
