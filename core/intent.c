@@ -29,6 +29,11 @@ static bool same_env(const struct strv *a, const struct strv *b)
     return a->n == b->n;
 }
 
+bool intent_is_ours(const char *kind)
+{
+    return strcmp(kind, INTENT_CGROUP) == 0 || strcmp(kind, INTENT_FOLDER) == 0;
+}
+
 bool intents_add(struct intents *intents, const char *kind, const char *what,
                  const struct strv *env)
 {

@@ -19,6 +19,11 @@ struct intent {
     uint64_t hash;
 };
 
+/* Kinds that are the core's own, and no plugin's. */
+#define INTENT_CGROUP "cgroup"
+#define INTENT_FOLDER "folder" /* of what was held for hosts */
+bool intent_is_ours(const char *kind);
+
 struct intents {
     struct intent *list;
     size_t n, alloc;

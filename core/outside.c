@@ -88,7 +88,7 @@ void outside_ask(struct outside *outside, const struct outside_request *request)
     *outside = (struct outside){.intents = request->intents};
     for (size_t i = 0; i < request->intents->n; i++) {
         const struct intent *intent = &request->intents->list[i];
-        if (strcmp(intent->kind, "cgroup") == 0)
+        if (intent_is_ours(intent->kind))
             continue;
         struct argv argv = ARGV_INIT;
         AUTO_FREE char *why = request->from_journal ? intent_disbelieved(intent) : NULL;

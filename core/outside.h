@@ -32,7 +32,7 @@ struct outside {
     struct strv left;    /* "docker run abcd1234: exit code 1: no engine" */
 };
 
-/* Intents of the kind "cgroup" are passed over. What cannot be asked for goes to ->left. */
+/* Intents of the core's own kinds are passed over. What cannot be asked for goes to ->left. */
 void outside_ask(struct outside *outside, const struct outside_request *request);
 void outside_conclude(struct outside *outside);
 void outside_free(struct outside *outside);

@@ -8,6 +8,7 @@
 #include "record.h"
 #include "runs.h"
 #include "safeguard.h"
+#include "tree.h"
 #include "util.h"
 
 #include <errno.h>
@@ -64,6 +65,20 @@ static void end_cgroup(struct dead *dead, const char *what)
     reap->reaped.processes += processes;
 }
 
+/* Only sockets were in it; of that name there is none but such a folder of that run. */
+static void remove_folder(struct dead *dead, const char *what)
+{
+    const char *name = strrchr(what, '/');
+    struct stat st;
+    AUTO_FREE char *begins = xasprintf("/ciplug-%s-", dead->run ? dead->run : "?");
+    if (*what != '/' || !name || strncmp(name, begins, strlen(begins)) != 0 ||
+        strlen(name) != strlen(begins) + 6 || lstat(what, &st) < 0 || !S_ISDIR(st.st_mode) ||
+        st.st_uid != geteuid())
+        return;
+    if (tree_remove(AT_FDCWD, what) < 0)
+        leave(dead->reap, INTENT_FOLDER, what, strerror(errno));
+}
+
 static char *owner_of(const struct dead *dead)
 {
     if (!dead->boot || dead->runner <= 0)
@@ -74,7 +89,7 @@ static char *owner_of(const struct dead *dead)
 static bool names_outside(const struct dead *dead)
 {
     for (size_t i = 0; i < dead->intents.n; i++) {
-        if (strcmp(dead->intents.list[i].kind, "cgroup") != 0)
+        if (!intent_is_ours(dead->intents.list[i].kind))
             return true;
     }
     return false;
@@ -222,8 +237,11 @@ static void end_all(struct dead *dead, enum journal_end before)
     dead->reap->reaped.rebooted = rebooted(dead);
     /* What the machine itself held is gone with it; the rest may live elsewhere. */
     for (size_t i = 0; i < dead->intents.n && !dead->reap->reaped.rebooted; i++) {
-        if (strcmp(dead->intents.list[i].kind, "cgroup") == 0)
-            end_cgroup(dead, dead->intents.list[i].what);
+        const struct intent *intent = &dead->intents.list[i];
+        if (strcmp(intent->kind, INTENT_CGROUP) == 0)
+            end_cgroup(dead, intent->what);
+        else if (strcmp(intent->kind, INTENT_FOLDER) == 0)
+            remove_folder(dead, intent->what);
     }
     if (!dead->reap->reaped.rebooted)
         end_processes(dead);

@@ -315,7 +315,7 @@ static void begin(struct run *run)
     run_begin_schedule(run, false);
     run_emit_started(run);
     if (run->keeper->cgroup[0])
-        (void)journal_intent(&run->journal, "cgroup", run->keeper->cgroup, NULL);
+        (void)journal_intent(&run->journal, INTENT_CGROUP, run->keeper->cgroup, NULL);
     for (size_t i = 0; i < run->plan->notices.n; i++)
         run_emit_notice(run, "%s", run->plan->notices.v[i]);
     const struct reap_sweep sweep = {.dir = &run->dir,
@@ -350,6 +350,7 @@ static int conclude(struct run *run)
         status = 1;
     if (run->signo)
         status = 128 + run->signo;
+    run_hosts_conclude(run);
     run_tell_kept(run);
     run->said = status;
     run_emit_finished(run, status);

@@ -38,6 +38,8 @@ void run_hosts_begin(struct run *run)
         run_emit_notice(run, "no folder can be made for what hosts need: %s", strerror(errno));
         schedule_halt(run->current, "no folder can be made for what hosts need");
     }
+    if (hosts_folder(run->hosts))
+        (void)journal_intent(&run->journal, INTENT_FOLDER, hosts_folder(run->hosts), NULL);
     for (size_t i = 0; i < run->plan->n_hosts; i++)
         schedule_host(run->current, i, hosts_state(run->hosts, i));
 }
@@ -69,7 +71,17 @@ void run_hosts_judge(struct run *run, const struct execution *execution, struct 
 
 void run_hosts_tell(struct run *run, const struct ending *ending)
 {
-    if (ending->aside)
-        run_emit_notice(run, "host %s is put aside: 3 failures in a row only there",
-                        ending->aside->name);
+    if (!ending->aside)
+        return;
+    run_emit_notice(run, "host %s is put aside: 3 failures in a row only there",
+                    ending->aside->name);
+    strv_push(&run->aside, ending->aside->name);
+}
+
+void run_hosts_conclude(struct run *run)
+{
+    for (size_t i = 0; i < run->aside.n; i++)
+        run_emit_notice(run, "host %s was put aside: 3 failures in a row only there",
+                        run->aside.v[i]);
+    strv_free(&run->aside);
 }

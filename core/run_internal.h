@@ -75,6 +75,7 @@ struct run {
     struct outside outside;    /* PHASE_SWEEP and later */
     struct errands *sweep;     /* while it goes on */
     bool sweep_rushed;         /* went on when a second signal came */
+    struct strv aside;         /* hosts that failed alone */
     struct strv enter;         /* --keep: how to look inside */
 };
 
@@ -130,6 +131,8 @@ void run_hosts_end(struct run *run);
 const char *run_host_lost(void *data, uint32_t slot);
 /* Of an attempt that has ended: whether it was lost with its host. */
 void run_hosts_judge(struct run *run, const struct execution *execution, struct ending *ending);
+/* Say again, at the end, what people have to know of them. */
+void run_hosts_conclude(struct run *run);
 void run_hosts_tell(struct run *run, const struct ending *ending);
 
 /* run_sweep.c */
