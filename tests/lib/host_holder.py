@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """host_holder.py FOLDER [net]: PID 1 of one host of sshd.py, in namespaces of its own, and parent of its sshd. A line on the input:
-kill sshd and its sessions where they live, start another one. End of the input: end, and with PID 1 everything on the host ends.
+"restart": kill sshd and its sessions where they live, start another one; "end": end, and with PID 1 everything on the host ends.
+End of the input: the test has died; the folder around all hosts is removed as well.
 Says "sshd PID" when it listens, "sshd 0" when it could not."""
 import os
 import pathlib
@@ -75,11 +76,16 @@ def main():
     with open(folder / "log", "ab") as log:
         if sys.argv[2:]:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        above = os.open(folder.parent.parent, os.O_RDONLY)  # soon out of sight
         own_files(folder)
         print("sshd", start(log), flush=True)
-        for _ in sys.stdin:
+        for line in sys.stdin:
+            if line == "end\n":
+                return
             end_sshd()
             print("sshd", start(log), flush=True)
+    os.fchdir(above)
+    shutil.rmtree(folder.parent.name, ignore_errors=True)
 
 
 main()

@@ -201,9 +201,17 @@ class Host:
             except OSError:
                 pass
 
+    def say_end(self):
+        if self.holder and not self.holder.stdin.closed:
+            try:
+                self.holder.stdin.write("end\n")
+                self.holder.stdin.close()
+            except OSError:
+                pass  # it has ended
+
     def close(self):
         if self.holder:
-            self.holder.stdin.close()
+            self.say_end()
             self.holder.stdout.close()
             try:
                 self.holder.wait(PATIENCE)
@@ -281,8 +289,7 @@ class Hosts:
 
     def close(self):
         for host in self.all:
-            if host.holder:
-                host.holder.stdin.close()  # all at once
+            host.say_end()  # all at once
         for host in self.all:
             host.close()
         self.all = []
