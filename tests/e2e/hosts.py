@@ -155,7 +155,8 @@ class Slots(HostCase):
         self.assert_ledger(passed=4)
 
     def test_retries_prefer_another_host(self):
-        self.passes(self.ini("retries = 1\ncommand = echo {host}; [ {attempt} = 2 ]\n"))
+        ini = "[ciplug]\nplugins = shell ssh\n[step up]\nhosts = h1 h2\nper = host\ncommand = true\n"  # both are there then
+        self.passes(ini + "[step s]\nhosts = h1 h2\nretries = 1\ncommand = echo {host}; [ {attempt} = 2 ]\n" + self.sections())
         first, second = self.run_of().finished("s")
         self.assertNotEqual(first["host"], second["host"])
 
