@@ -180,5 +180,38 @@ class Declares(Far):
         self.assertLess(first, kinds.index("command_started"))
 
 
+
+class Hosts(Far):
+    """Nothing is held for them: only a command can find out that one is lost."""
+
+    def test_the_end_waits_for_no_answer(self):
+        """It ends while its place is asked whether it is there."""
+        ended = self.far("command = sleep 11\n", rest="[ $what != alive ] || sleep 20", callbacks="alive")
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertLess(self.one()["duration_ns"], 15e9)
+
+    def lost(self, more=""):
+        """Its client dies under it, and then nothing answers."""
+        run = 'sleep 0.5; kill -9 $$'
+        self.write("client", CLIENT % {"run": run, "rest": "exit 1"}).chmod(0o755)
+        return self.ci(f"[ciplug]\nplugins = shell {SHOP.dir}/far.so\nworkers = 1\n[far]\ncallbacks = stop alive\n"
+                       f"[host h]\nuses = far\n[step s]\nhosts = local h\ncount = 2\ngrace = 100ms\n{more}\n"
+                       "command = echo {host}; sleep 2\n")
+
+    def test_a_lost_command_runs_elsewhere_after_the_lease(self):
+        ended = self.lost()
+        self.assertEqual(ended.status, 0, ended.all)
+        first, second = (record for record in self.run_of().finished("s") if record["number"] == 2)
+        self.assertEqual((first["host"], first["outcome"], first["final"]), ("h", "error", False))
+        self.assertIn("its host h is lost", first["reason"])
+        self.assertEqual((second["host"], second["outcome"], second["attempt"], second["flags"]), ("local", "passed", 2, []))
+        self.assertGreater(ended.seconds, 15)
+
+    def test_fail_says_that_it_is_not_run_again(self):
+        ended = self.lost("on_host_loss = fail")
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertEqual(len(self.run_of().finished("s")), 2)
+
+
 if __name__ == "__main__":
     main()
