@@ -33,9 +33,9 @@ struct far {
     char *lost;          /* the place is: why */
     struct side *alive, *evidence, *stop, *ask;
     bool evidence_tried, stop_tried, ask_tried;
-    bool stopped;    /* ended there, by the word of its builder */
-    bool left;       /* that could not be done */
-    char *host_lost; /* its host is: why */
+    bool stopped;         /* ended there, by the word of its builder */
+    bool left;            /* that could not be done */
+    char *host_lost;      /* its host is: why */
     struct logfile *file; /* of the evidence */
     char *path;
     struct mask_stream mask;

@@ -54,9 +54,8 @@ static const char *option_value(void *data, const struct plugin *plugin,
     const struct plan *plan = launch->launcher->plan;
     const struct ciplug_option *option = option_find(plugin->options, name);
     const struct expand_vars vars = launch_vars(launch);
-    const struct config_value *set =
-        plan_option(plan, launch->step->section ? launch->step : NULL, chain->host,
-                    plugin->table.name, name);
+    const struct config_value *set = plan_option(plan, launch->step->section ? launch->step : NULL,
+                                                 chain->host, plugin->table.name, name);
     char *value = option ? launch_option(plan, option, set, &vars) : NULL;
     if (value)
         strv_take(&launch->borrowed, value);

@@ -73,7 +73,7 @@ if [ -S "$folder/m" ]; then
     done
     # shellcheck disable=SC2086
     wait $all
-    most=$(ls "$folder" | grep -c '^[0-9]')
+    most=$(find "$folder" -name '[0-9]*' | wc -l)
     [ "$most" -ge "$use" ] ||
         problem "allows $most sessions a connection (MaxSessions): set ssh.sessions = $most, or MaxSessions $use there"
 fi

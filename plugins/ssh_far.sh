@@ -8,4 +8,4 @@ for tool in sh tar rsync sleep grep; do
 done
 echo "ciplug tools=$tools"
 echo "ciplug clock=$(date +%s)"
-echo "ciplug free=$(df -Pk . 2>/dev/null | { read -r line && read -r device blocks used free rest && echo "$free"; })"
+echo "ciplug free=$(df -Pk . 2>/dev/null | { read -r _ && read -r _ _ _ free _ && echo "$free"; })"

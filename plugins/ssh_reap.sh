@@ -19,7 +19,7 @@ for round in 1 2 3; do
     left=
     for process in /proc/[0-9]*; do
         process=${process#/proc/}
-        [ "$process" != $$ ] && marked "$process" && kill -9 "$process" || continue
+        if [ "$process" = $$ ] || ! marked "$process" || ! kill -9 "$process"; then continue; fi
         left=1
         [ "$round" != 1 ] || echo "process $process"
     done 2>/dev/null

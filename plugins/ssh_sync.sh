@@ -17,9 +17,12 @@ base=base-$({ uname -n && printf '%s' "$source"; } | cksum | tr ' ' -)
 # The client as a text for eval; rsync adds the name of a host, which we know, and its own command.
 rsh=
 for word; do
+    # shellcheck disable=SC2089
     rsh="$rsh '$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")'"
 done
+# shellcheck disable=SC2089
 CIPLUG_RSH="shift; exec$rsh \"\$*\""
+# shellcheck disable=SC2090
 export CIPLUG_RSH
 
 list() {
