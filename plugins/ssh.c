@@ -125,7 +125,7 @@ struct engine_line ssh_begin(const struct ciplug_api *api, const struct ciplug_c
                              struct ciplug_argv *out)
 {
     static const char *const forced[] = {"BatchMode=yes", "ConnectTimeout=10",
-                                         "ServerAliveInterval=5", "ServerAliveCountMax=3"};
+                                         "ServerAliveInterval=4", "ServerAliveCountMax=3"};
     struct engine_line line = {.api = api, .out = out};
     const char *binary = api->option(api, command, "binary");
     if (!binary || *binary == '-')
