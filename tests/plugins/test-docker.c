@@ -78,7 +78,7 @@ static const struct ciplug_command plain = {
     .project = "ciabcd1234w3",
     .run = "abcd1234",
     .owner = "boot.1.2",
-    .config_dir = "/work/My App",
+    .config_dir = "/home/me/My App",
     .env = variables,
     .started = "2026-01-02T03:04:05.000Z",
 };
@@ -164,7 +164,7 @@ static void run_takes_its_options(void **state)
     builds(*state, "docker.run", &guarded,
            "/opt/podman|run|-i|--name|n-1|" LABELS
            "|--network|container:db|--pull|never|--user|1000:1000|--workdir|/src|--privileged|"
-           "-v|/work/My App/./x:/x|-v|data:/data:ro|-v|/y:/y|--memory|64m|--cpus|1.5|"
+           "-v|/home/me/My App/./x:/x|-v|data:/data:ro|-v|/y:/y|--memory|64m|--cpus|1.5|"
            "-p|127.0.0.1:80:80/tcp|-p|90|--entrypoint||--shm-size|64m|r.example:5000/a/b:1.0|"
            "in|ner");
     SET("image", "a", "entrypoint", "/run me");
@@ -232,8 +232,8 @@ static void rm_removes_by_force(void **state)
 
 static void build_makes_images_that_are_shared(void **state)
 {
-    SET("image", "app", "context", "/work/.");
-    builds(*state, "docker.build", &plain, "docker|build|-t|app|--force-rm|/work/.");
+    SET("image", "app", "context", "/home/me/.");
+    builds(*state, "docker.build", &plain, "docker|build|-t|app|--force-rm|/home/me/.");
     assert_int_equal(intents, 0);
     SET("image", "app", "tag", "1 latest ", "context", "/w", "dockerfile", "/w/D", "target", "test",
         "build_args", "A=1 B", "pull", "always", "args", "--no-cache");
