@@ -279,6 +279,12 @@ static bool may_be_lost(const struct execution *execution)
            (end->ended == HAND_ENDED_ITSELF && (end->unconfirmed || client_failed(execution)));
 }
 
+static void set_lost(struct execution *execution, const char *why)
+{
+    execution->far.host_lost = xstrdup(why);
+    execution->far.host_lost_ns = clock_mono_ns();
+}
+
 /* Whether the run knows already that it is. */
 static bool known_lost(struct execution *execution)
 {
@@ -287,7 +293,7 @@ static bool known_lost(struct execution *execution)
                           ? executor->hooks.host_lost(executor->data, execution->task->slot)
                           : NULL;
     if (why && !execution->far.host_lost)
-        execution->far.host_lost = xstrdup(why);
+        set_lost(execution, why);
     return why;
 }
 
@@ -296,7 +302,7 @@ static void on_ask_done(void *data, int status, const char *what)
     struct execution *execution = data;
     execution->far.ask = NULL;
     if (status != 0 && !known_lost(execution))
-        execution->far.host_lost = xstrdup(what);
+        set_lost(execution, what);
     execution_advance(execution);
 }
 
@@ -347,7 +353,7 @@ static void judge_loss(struct execution *execution)
 {
     const struct far *far = &execution->far;
     bool lease = far->host_lost && execution->end.guarded;
-    if (far->left && !lease)
+    if ((far->left || far->host_lost) && !lease)
         execution->result.flags |= CIPLUG_FLAG_UNKILLABLE;
     if (!far->host_lost)
         return;

@@ -139,7 +139,8 @@ void execution_advance(struct execution *execution)
     }
     if (execution->logs[0].open || execution->logs[1].open)
         return;
-    if (!execution->artifacts_done && execution->end.started && !beside_artifacts(execution))
+    if (!execution->artifacts_done && execution->end.started && !far_host_lost(execution) &&
+        !beside_artifacts(execution))
         return;
     finish(execution);
 }

@@ -32,6 +32,7 @@ struct far {
     unsigned unanswered; /* probes in a row */
     char *lost;          /* the place is: why */
     struct side *alive, *evidence, *stop, *ask;
+    uint64_t host_lost_ns; /* when that was found */
     bool evidence_tried, stop_tried, ask_tried;
     bool stopped;         /* ended there, by the word of its builder */
     bool left;            /* that could not be done */

@@ -44,6 +44,7 @@ struct place {
     uint32_t opened; /* holds that are at work */
     struct side *prepare;
     uv_timer_t timer;
+    bool overdue;     /* the time to open is over, but for one more look */
     unsigned tries;   /* that failed, since it was steady */
     uint64_t up_ns;   /* since when it is up; 0: never was */
     uint64_t lost_ns; /* since when it is not; 0: it is */
@@ -153,6 +154,8 @@ static void rise(struct place *place)
 static void on_rested(uv_timer_t *timer)
 {
     struct place *place = timer->data;
+    if (place->hosts->ending)
+        return;
     if (place->holds || place->prepare) {
         uv_timer_start(timer, on_rested, 100, 0);
         return;
@@ -162,9 +165,16 @@ static void on_rested(uv_timer_t *timer)
     open_next(place);
 }
 
+/* We may be late ourselves, or were stopped: one more look at what has come. */
 static void on_not_opened(uv_timer_t *timer)
 {
-    fall(timer->data, "no connection within 30 s");
+    struct place *place = timer->data;
+    if (place->overdue) {
+        fall(place, "no connection within 30 s");
+        return;
+    }
+    place->overdue = true;
+    uv_timer_start(timer, on_not_opened, 1, 0);
 }
 
 /* ---- what is held ---- */
@@ -248,6 +258,7 @@ static void start_hold(struct place *place, const struct argv *argv)
     }
     hold->next = place->holds;
     place->holds = hold;
+    place->overdue = false;
     uv_timer_start(&place->timer, on_not_opened, OPEN_MS, 0);
 }
 
@@ -283,6 +294,8 @@ static void open_next(struct place *place)
     struct launch launch;
     AUTO_ARGV struct argv argv = ARGV_INIT;
     AUTO_FREE char *error = NULL;
+    if (place->hosts->ending)
+        return;
     int found =
         launch_host(&launch, launcher, place->host, LAUNCH_HOLD, place->opened, &argv, &error);
     if (found > 0) {
@@ -321,9 +334,11 @@ const char *hosts_lost(const struct hosts *hosts, size_t host)
     return hosts_state(hosts, host) == HOST_USABLE ? NULL : place->why;
 }
 
-void hosts_note_lost(struct hosts *hosts, size_t host, const char *why)
+void hosts_note_lost(struct hosts *hosts, size_t host, const char *why, uint64_t when_ns)
 {
     struct place *place = &hosts->places[host];
+    if (place->state == PLACE_UP && place->up_ns > when_ns)
+        return;
     if (place->state == PLACE_OFF) {
         place->state = PLACE_UP;
         place->up_ns = clock_mono_ns();
@@ -386,8 +401,11 @@ int hosts_start(struct hosts *hosts)
         if (!launch_holds(place->host) || (!any_uses(plan->steps, plan->n_steps, i) &&
                                            !any_uses(plan->cleanups, plan->n_cleanups, i)))
             continue;
-        if (!hosts->folder && make_folder(hosts) < 0)
-            return -1;
+        if (!hosts->folder) {
+            if (make_folder(hosts) < 0)
+                return -1;
+            hosts->hooks.folder(hosts->data, hosts->folder);
+        }
         place->state = PLACE_OPENING;
         open_next(place);
     }
@@ -404,9 +422,19 @@ static bool busy(const struct hosts *hosts)
     return false;
 }
 
-void hosts_finish(struct hosts *hosts)
+void hosts_quiet(struct hosts *hosts)
 {
     hosts->ending = true;
+    for (size_t i = 0; i < hosts->n; i++) {
+        uv_timer_stop(&hosts->places[i].timer);
+        if (hosts->places[i].prepare)
+            side_kill(hosts->places[i].prepare);
+    }
+}
+
+void hosts_finish(struct hosts *hosts)
+{
+    hosts_quiet(hosts);
     for (size_t i = 0; i < hosts->n; i++)
         end_holds(&hosts->places[i]);
     while (busy(hosts) && uv_run(hosts->loop, UV_RUN_ONCE))

@@ -25,6 +25,8 @@ struct hosts_hooks {
     /* What the schedule is to know; not called before hosts_start() has returned. */
     void (*changed)(void *data, size_t host, enum host_state state);
     void (*tell)(void *data, const char *text);
+    /* This folder will hold what is held: before anything is in it. */
+    void (*folder)(void *data, const char *path);
 };
 
 /* All borrowed until hosts_free(). */
@@ -38,8 +40,11 @@ const char *hosts_folder(const struct hosts *hosts);
 enum host_state hosts_state(const struct hosts *hosts, size_t host);
 /* Why nothing that runs on the host can be heard of; NULL: nothing is known against it. */
 const char *hosts_lost(const struct hosts *hosts, size_t host);
-/* A command has found out that the host does not answer. */
-void hosts_note_lost(struct hosts *hosts, size_t host, const char *why);
+/* A command has found out that the host does not answer, at `when_ns` (CLOCK_MONOTONIC): one that
+ * has come back since is left alone. */
+void hosts_note_lost(struct hosts *hosts, size_t host, const char *why, uint64_t when_ns);
+/* No host is opened or prepared any more: what is to be removed must not come again. */
+void hosts_quiet(struct hosts *hosts);
 /* End all that is held; runs the loop until that is gone. */
 void hosts_finish(struct hosts *hosts);
 /* When the loop has closed its handles. */

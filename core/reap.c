@@ -11,6 +11,7 @@
 #include "tree.h"
 #include "util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -65,17 +66,45 @@ static void end_cgroup(struct dead *dead, const char *what)
     reap->reaped.processes += processes;
 }
 
-/* Only sockets were in it; of that name there is none but such a folder of that run. */
+static bool is_its_own_journal(const struct dead *dead);
+
+/* The journal is anybody's word: only sockets are removed, and a folder that had nothing else. */
+static void remove_sockets(int folder)
+{
+    DIR *entries = fdopendir(folder);
+    if (!entries) {
+        close(folder);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        struct stat st;
+        if (fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISSOCK(st.st_mode))
+            (void)unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    closedir(entries);
+}
+
+/* ciplug-RUN-xxxxxx, of ours. */
 static void remove_folder(struct dead *dead, const char *what)
 {
     const char *name = strrchr(what, '/');
     struct stat st;
-    AUTO_FREE char *begins = xasprintf("/ciplug-%s-", dead->run ? dead->run : "?");
-    if (*what != '/' || !name || strncmp(name, begins, strlen(begins)) != 0 ||
-        strlen(name) != strlen(begins) + 6 || lstat(what, &st) < 0 || !S_ISDIR(st.st_mode) ||
-        st.st_uid != geteuid())
+    if (!is_its_own_journal(dead))
         return;
-    if (tree_remove(AT_FDCWD, what) < 0)
+    AUTO_FREE char *begins = xasprintf("/ciplug-%s-", dead->run);
+    if (*what != '/' || !name || strncmp(name, begins, strlen(begins)) != 0 ||
+        strlen(name) != strlen(begins) + 6)
+        return;
+    int folder = open(what, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return;
+    if (fstat(folder, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 07777) != 0700) {
+        close(folder);
+        return;
+    }
+    remove_sockets(folder);
+    if (rmdir(what) < 0 && errno != ENOENT)
         leave(dead->reap, INTENT_FOLDER, what, strerror(errno));
 }
 

@@ -167,6 +167,7 @@ static void next_phase(struct run *run)
         if (run->phase == PHASE_CLEANUP)
             run_begin_schedule(run, true);
     } else if (run->phase == PHASE_CLEANUP) {
+        hosts_quiet(run->hosts);
         run->phase = run_sweep_begin(run) ? PHASE_SWEEP : PHASE_END;
     }
     if (run->phase == PHASE_END)

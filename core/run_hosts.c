@@ -23,6 +23,13 @@ static void on_changed(void *data, size_t host, enum host_state state)
     run_pump(run);
 }
 
+static void on_folder(void *data, const char *path)
+{
+    struct run *run = data;
+    if (journal_intent(&run->journal, INTENT_FOLDER, path, NULL) < 0)
+        run->no_verdict = true;
+}
+
 static void on_tell(void *data, const char *text)
 {
     run_emit_notice(data, "%s", text);
@@ -31,15 +38,13 @@ static void on_tell(void *data, const char *text)
 void run_hosts_begin(struct run *run)
 {
     static const struct hosts_hooks hooks = {
-        .intents = on_intents, .changed = on_changed, .tell = on_tell};
+        .intents = on_intents, .changed = on_changed, .tell = on_tell, .folder = on_folder};
     run->hosts = hosts_new(&run->loop, &run->hands, &run->executor.launcher, &hooks, run);
     if (hosts_start(run->hosts) < 0) {
         run->no_verdict = true;
         run_emit_notice(run, "no folder can be made for what hosts need: %s", strerror(errno));
         schedule_halt(run->current, "no folder can be made for what hosts need");
     }
-    if (hosts_folder(run->hosts))
-        (void)journal_intent(&run->journal, INTENT_FOLDER, hosts_folder(run->hosts), NULL);
     for (size_t i = 0; i < run->plan->n_hosts; i++)
         schedule_host(run->current, i, hosts_state(run->hosts, i));
 }
@@ -61,12 +66,13 @@ void run_hosts_judge(struct run *run, const struct execution *execution, struct 
     size_t host = (size_t)(plan_slot_host(run->plan, task->slot) - run->plan->hosts);
     if (!far_host_lost(execution))
         return;
-    ending->lost = true;
+    /* One that nobody ends over there must not run beside itself. */
+    ending->lost = execution->end.guarded;
     /* Until its guard has ended it, for want of a word from here. */
     if (SAFEGUARD(lease_before_requeue))
         ending->rest_ns = GUARD_LEASE_S * NS_PER_S + task->step->grace_ns;
     if (!hosts_lost(run->hosts, host))
-        hosts_note_lost(run->hosts, host, execution->far.host_lost);
+        hosts_note_lost(run->hosts, host, execution->far.host_lost, execution->far.host_lost_ns);
 }
 
 void run_hosts_tell(struct run *run, const struct ending *ending)

@@ -121,7 +121,7 @@ struct ending {
     int outcome;
     unsigned flags;
     bool lost;        /* its host was lost: it goes back into the queue, where it may */
-    uint64_t rest_ns; /* lost: it may still run there, for so long */
+    uint64_t rest_ns; /* it may still run there, for so long; 0: it does not */
     /* Filled in: */
     bool final;               /* else it is tried again */
     uint64_t retry_ns;        /* not final: after this long */

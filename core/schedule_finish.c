@@ -50,7 +50,9 @@ static bool may_retry(const struct schedule *schedule, const struct progress *p,
            (p->step->retry_on & (1U << outcome));
 }
 
-static void split_batch(struct schedule *schedule, struct progress *p, struct task *task)
+/* Until `not_before_ns` the batch may still run somewhere. */
+static void split_batch(struct schedule *schedule, struct progress *p, struct task *task,
+                        uint64_t not_before_ns)
 {
     struct batch *batch = xcalloc(1, sizeof *batch);
     batch->open = task->n_units;
@@ -60,6 +62,7 @@ static void split_batch(struct schedule *schedule, struct progress *p, struct ta
         struct task *single = task_new(p, p->next_number++, &task->units[i], 1);
         single->attempt = task->attempt;
         single->requeues = task->requeues;
+        single->not_before_ns = not_before_ns;
         single->from = batch;
         pending_push(p, single);
     }
@@ -182,19 +185,22 @@ void schedule_finished(struct schedule *schedule, struct task *task, uint64_t no
                      outcome_bad(ending->outcome) && ending->outcome != CIPLUG_CANCELLED &&
                      !schedule->cancelled && !p->stopped;
     bool requeue = schedule_may_requeue(schedule, p, task, ending);
+    uint64_t gone_ns = ending->rest_ns ? now_ns + ending->rest_ns : 0;
     if (!ending->lost)
         ending->aside = schedule_judge_host(schedule, task, ending->outcome);
     if (requeue) {
         ending->requeued = true;
         task->requeues++;
-        task->not_before_ns = now_ns + ending->rest_ns;
+        task->not_before_ns = gone_ns;
         try_again(p, task, ending->outcome);
     } else if (undecided) {
         ending->by_item = true;
         task->state = TASK_ENDED;
-        split_batch(schedule, p, task);
+        split_batch(schedule, p, task, gone_ns);
     } else if (may_retry(schedule, p, task, ending->outcome)) {
         ending->retry_ns = retry_delay(schedule, task);
+        if (ending->retry_ns < ending->rest_ns)
+            ending->retry_ns = ending->rest_ns;
         task->not_before_ns = ending->retry_ns ? now_ns + ending->retry_ns : 0;
         try_again(p, task, ending->outcome);
     } else {

@@ -54,6 +54,7 @@ use=$sessions
 [ $((slots * 2)) -ge "$use" ] || use=$((slots * 2))
 folder=$(mktemp -d) || exit
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' HUP INT TERM
 program=$1
 shift
 # What stands first wins.

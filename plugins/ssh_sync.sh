@@ -12,7 +12,11 @@ command -v rsync >/dev/null || {
     echo 'sync needs rsync: install it here' >&2
     exit 1
 }
-base=base-$({ uname -n && printf '%s' "$source"; } | cksum | tr ' ' -)
+# Of each host one, as two may have the same home.
+base=base-$({ uname -n && printf '%s' "$source"; } | cksum | tr ' ' -)-${folder#"run-$run-"}
+files=$(mktemp) || exit
+trap 'rm -f "$files"' EXIT
+trap 'exit 1' HUP INT TERM
 
 # The client as a text for eval; rsync adds the name of a host, which we know, and its own command.
 rsh=
@@ -33,15 +37,16 @@ list() {
     fi
 }
 
+list >"$files" || exit
 "$@" "umask 077; mkdir -p .cache/ciplug/$folder" || exit
 set -- "$@" "cd .cache/ciplug || exit; cp -a $folder $base.new-$run || exit
 mv $base $base.old-$run 2>/dev/null; mv $base.new-$run $base; rm -rf $base.old-$run"
 below=${state#"$source"/}
 [ "$below" != "$state" ] || below=.ciplug
-said=$(list | LC_ALL=C rsync -a --stats --from0 --files-from=- --ignore-missing-args \
+said=$(LC_ALL=C rsync -a --stats --from0 --files-from="$files" --ignore-missing-args \
     --exclude="/$below/" --copy-dest="../$base" -e "sh -c 'eval \"\$CIPLUG_RSH\"' ciplug-rsh" \
     . "ciplug:.cache/ciplug/$folder/") || exit
 case $said in
 *'files transferred: 0'*) ;;
-*) "$@" ;;
+*) "$@" || echo 'the next run has to bring all files again' >&2 ;;
 esac

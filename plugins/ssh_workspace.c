@@ -82,7 +82,17 @@ static bool harmless(const char *option, size_t length)
                                         "GlobalKnownHostsFile=",
                                         "HostKeyAlias=",
                                         "StrictHostKeyChecking=yes",
-                                        "AddressFamily="};
+                                        "StrictHostKeyChecking=accept-new",
+                                        "AddressFamily=",
+                                        "CertificateFile=",
+                                        "Ciphers=",
+                                        "Compression=",
+                                        "ConnectTimeout=",
+                                        "KexAlgorithms=",
+                                        "LogLevel=",
+                                        "Port=",
+                                        "ProxyJump=",
+                                        "ServerAliveInterval="};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t n = strlen(names[i]);
         if (length >= n && strncmp(option, names[i], n) == 0)
@@ -137,8 +147,12 @@ int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv 
     const char *folder = cut_word(&rest), *address = cut_word(&rest);
     const char *port = cut_word(&rest), *identity = cut_word(&rest);
     struct engine_line line = ssh_begin(api, NULL, out);
+    static const char *const closed[] = {"ForwardAgent=no", "ForwardX11=no",
+                                         "ClearAllForwardings=yes"};
     engine_word(&line, "-T");
     engine_pair(&line, "-S", "none");
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
+        ssh_setting(&line, closed[i]);
     int result = -1;
     if (its_folder(intent, folder) && add_way(&line, address, port, identity, rest) == 0) {
         size_t first = line.n;
