@@ -459,7 +459,7 @@ class Shown(ComposeCase):
 class AtOnce(ComposeCase):
     def test_two_runs_in_one_folder(self):
         self.write("docker-compose.yml", SIMPLE)
-        ini = steps("""
+        ini = self.write("ci.ini", steps("""
             [step up]
             uses = compose.up
             per = worker
@@ -468,7 +468,7 @@ class AtOnce(ComposeCase):
             uses = compose.exec
             per = worker
             command = echo {project}
-        """)
+        """))
         ended = []
         threads = [threading.Thread(target=lambda: ended.append(self.ci(ini))) for _ in range(2)]
         for thread in threads:
