@@ -15,7 +15,7 @@ command -v rsync >/dev/null || {
 # Of each host one, as two may have the same home.
 base=base-$({ uname -n && printf '%s' "$source"; } | cksum | tr ' ' -)-${folder#"run-$run-"}
 files=$(mktemp) || exit
-trap 'rm -f "$files"' EXIT
+trap 'rm -f "$files" "$files.said"' EXIT
 trap 'exit 1' HUP INT TERM
 
 # The client as a text for eval; rsync adds the name of a host, which we know, and its own command.
@@ -45,7 +45,12 @@ below=${state#"$source"/}
 [ "$below" != "$state" ] || below=.ciplug
 said=$(LC_ALL=C rsync -a --stats --from0 --files-from="$files" --ignore-missing-args \
     --exclude="/$below/" --copy-dest="../$base" -e "sh -c 'eval \"\$CIPLUG_RSH\"' ciplug-rsh" \
-    . "ciplug:.cache/ciplug/$folder/") || exit
+    . "ciplug:.cache/ciplug/$folder/" 2>"$files.said") || {
+    status=$?
+    cat "$files.said" >&2
+    echo "rsync ended with $status: it needs a login shell that prints nothing, and rsync on both sides" >&2
+    exit "$status"
+}
 case $said in
 *'files transferred: 0'*) ;;
 *) "$@" || echo 'the next run has to bring all files again' >&2 ;;

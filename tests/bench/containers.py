@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""containers.py [survivors|killed|exec|up]...: what containers cost, and what is left in them. survivors: after 200 timeouts of
-hostile trees; killed: of runs that got SIGKILL at a random moment, after `ciplug reap` (a fourth as many); exec: a compose.exec command against a bare docker exec, medians; up: until five clusters of the example are healthy,
+"""containers.py [survivors|killed|many|exec|up]...: what containers cost, and what is left in them. survivors: after 200 timeouts of
+hostile trees; killed: of runs that got SIGKILL at a random moment, after `ciplug reap` (a fourth as many); many: 40 clusters at once; exec: a compose.exec command against a bare docker exec, medians; up: until five clusters of the example are healthy,
 with several values of `ramp`, against a shell loop with & and wait. CIPLUG_TEST_REPEATS: fewer rounds."""
 import os
 import pathlib
@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 import images  # noqa: E402
 import journal  # noqa: E402
-from engine import BUSYBOX, Engine  # noqa: E402
+from engine import BUSYBOX, Engine, docker_compose  # noqa: E402
 from harness import CIPLUG, EXAMPLES, clean_environment  # noqa: E402
 
 REPEATS = int(os.environ.get("CIPLUG_TEST_REPEATS", "200"))
@@ -67,6 +67,25 @@ class Bench:
             subprocess.run([CIPLUG, "reap"], cwd=self.folder, env=self.env, check=False, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
             after += len(self.engine.leftovers()) + len(self.engine.processes("54201"))
         print(f"{rounds} killed runs: {before} containers, networks and volumes there before `ciplug reap`, {after} after it")
+        self.engine.clean()
+
+    def many(self):
+        self.engine.image_busybox()
+        (self.folder / "docker-compose.yml").write_text(BOX)
+        plugins = self.folder / "config/cli-plugins"
+        plugins.mkdir(parents=True)
+        if docker_compose():
+            (plugins / "docker-compose").symlink_to(docker_compose())
+            self.env["DOCKER_CONFIG"] = str(plugins.parent)
+        begun = time.monotonic()
+        run = self.ciplug("[ciplug]\nplugins = shell compose\nworkers = 40\n[compose]\nservice = box\n[step up]\nuses = compose.up\nper = worker\n"
+                          "[step count]\nworkers = 1\ncommand = docker network inspect -f '{{.IPAM.Config}}' "
+                          "$(docker network ls -q --filter label=ciplug.run=$CI_RUN_ID) | sort -u | wc -l\n"
+                          "[cleanup down]\nuses = compose.down\nper = worker\n")
+        passed = [record["outcome"] for record in run.final("up").values()].count("passed")
+        print(f"40 clusters at once, with {'version 2' if docker_compose() else 'version 1'}: {passed} up, in {self.took(run):.0f} s, "
+              f"{run.text('count').strip()} different subnets, all over after {time.monotonic() - begun:.0f} s, "
+              f"{len(self.engine.leftovers())} things left")
         self.engine.clean()
 
     def exec(self):
@@ -126,7 +145,7 @@ class Bench:
 def main():
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
     with Engine() as engine, tempfile.TemporaryDirectory(prefix="ciplug-bench-") as folder:
-        for what in sys.argv[1:] or ("survivors", "killed", "exec", "up"):
+        for what in sys.argv[1:] or ("survivors", "killed", "many", "exec", "up"):
             getattr(Bench(engine, folder), what)()
 
 

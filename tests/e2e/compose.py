@@ -247,6 +247,11 @@ networks:
         for text in ("service web has a container_name: the_web, which only one project can have", "takes port 8080 of the host",
                      "service other cannot be built: there is no ", "there is no service 'wbe'"):
             self.assertIn(text, ended.err)
+        self.write("bin/df", "#!/bin/sh\necho head; echo /dev/x 9 8 1048575 9% /\n").chmod(0o755)
+        self.write("bin/docker", f"#!/bin/sh\n[ \"$1\" != version ] || {{ echo 19.03.1; exit; }}\nexec {shutil.which('docker')} \"$@\"\n").chmod(0o755)
+        ended = self.verb("check", env={"PATH": f"{self.dir}/bin:{self.env['PATH']}"})
+        self.assertIn("less than 1 GiB is free in /", ended.err)
+        self.assertIn("the engine is 19.03.1: update it", ended.err)
         self.write("docker-compose.yml", "services: [")
         ended = self.verb("check")
         self.assertEqual(ended.status, 2)
