@@ -189,6 +189,9 @@ static void settle(struct attempt *attempt)
     } else if (attempt->hung) {
         end->ended = HAND_ENDED_ITSELF; /* nobody asked for it */
     }
+    /* We may have read its begin later than the hand saw its end. */
+    if (end->started && end->ended_ns && end->ended_ns < end->started_ns)
+        end->started_ns = end->ended_ns;
 }
 
 void guarded_finish(struct attempt *attempt)
