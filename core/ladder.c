@@ -11,7 +11,7 @@
 
 #define LOOK_NS         (20 * NS_PER_MS)
 #define RELEASE_NS      (2 * NS_PER_S)
-#define LOOK_BUSY_NS    (250 * NS_PER_MS)
+#define LOOK_BUSY_NS    (980 * NS_PER_MS)
 #define CONFIRM_NS      (5 * NS_PER_S)
 #define MARKER_PATIENCE 500
 #define COLLECT_MAX     64
