@@ -315,11 +315,6 @@ static void open_next(struct place *place)
 
 /* ---- the run's side ---- */
 
-const char *hosts_folder(const struct hosts *hosts)
-{
-    return hosts->folder;
-}
-
 enum host_state hosts_state(const struct hosts *hosts, size_t host)
 {
     const struct place *place = &hosts->places[host];

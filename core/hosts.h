@@ -35,8 +35,6 @@ struct hosts *hosts_new(uv_loop_t *loop, struct hands *hands, struct launcher *l
 /* Begin with those that a selected step may use. 0, or -1 with errno: there is no folder for what
  * is held. */
 int hosts_start(struct hosts *hosts);
-/* What is held is in there; NULL: nothing is. */
-const char *hosts_folder(const struct hosts *hosts);
 enum host_state hosts_state(const struct hosts *hosts, size_t host);
 /* Why nothing that runs on the host can be heard of; NULL: nothing is known against it. */
 const char *hosts_lost(const struct hosts *hosts, size_t host);

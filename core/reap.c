@@ -8,7 +8,6 @@
 #include "record.h"
 #include "runs.h"
 #include "safeguard.h"
-#include "tree.h"
 #include "util.h"
 
 #include <dirent.h>
@@ -66,7 +65,12 @@ static void end_cgroup(struct dead *dead, const char *what)
     reap->reaped.processes += processes;
 }
 
-static bool is_its_own_journal(const struct dead *dead);
+/* The run that plugins are told to remove is the one whose lock we hold. */
+static bool is_its_own_journal(const struct dead *dead)
+{
+    return dead->run && run_id_valid(dead->run) &&
+           (strcmp(dead->run, dead->folder) == 0 || !SAFEGUARD(journal_of_its_folder));
+}
 
 /* The journal is anybody's word: only sockets are removed, and a folder that had nothing else. */
 static void remove_sockets(int folder)
@@ -122,13 +126,6 @@ static bool names_outside(const struct dead *dead)
             return true;
     }
     return false;
-}
-
-/* The run that plugins are told to remove is the one whose lock we hold. */
-static bool is_its_own_journal(const struct dead *dead)
-{
-    return dead->run && run_id_valid(dead->run) &&
-           (strcmp(dead->run, dead->folder) == 0 || !SAFEGUARD(journal_of_its_folder));
 }
 
 /* Containers and the like: neither a reboot nor the end of a machine's processes ends them. */
