@@ -70,7 +70,7 @@ static int write_line(struct journal *journal, const struct strbuf *line)
         return 0;
     }
     journal->error = n < 0 ? errno : short_write_errno(journal, line->len);
-    if (n > 0 && ftruncate(journal->fd, (off_t)journal->written) < 0)
+    if (n > 0 && file_truncate(journal->fd, journal->written) < 0)
         return -1; /* the torn line stays, and ends every replay there */
     return -1;
 }
@@ -163,13 +163,13 @@ int journal_run_reaped(struct journal *journal, const struct journal_reaped *rea
 static int cut(struct journal *journal, const char *run_dir)
 {
     struct stat st;
-    if ((flock(journal->fd, LOCK_EX | LOCK_NB) < 0 && SAFEGUARD(one_reaper)) ||
+    if ((file_lock(journal->fd, LOCK_EX | LOCK_NB) < 0 && SAFEGUARD(one_reaper)) ||
         fstat(journal->fd, &st) < 0 ||
         journal_recover(run_dir, &journal->written, &journal->seq) < 0)
         return -1;
     if ((uint64_t)st.st_size == journal->written || !SAFEGUARD(recover_cut))
         return 0;
-    return ftruncate(journal->fd, (off_t)journal->written);
+    return file_truncate(journal->fd, journal->written);
 }
 
 int journal_reopen(struct journal *journal, const char *run_dir)
@@ -249,7 +249,7 @@ int journal_close(struct journal *journal)
     if (journal->fd < 0)
         return journal->error ? -1 : 0;
     /* To its own size: gives back the blocks behind the end. What fails here costs no record. */
-    if (!journal->error && ftruncate(journal->fd, (off_t)journal->written) < 0)
+    if (!journal->error && file_truncate(journal->fd, journal->written) < 0)
         journal->reserve_error = errno;
     if (close(journal->fd) < 0 && errno != EINTR && !journal->error)
         journal->error = errno;

@@ -330,7 +330,7 @@ static enum reap_result take_lock(int run, int *lock)
     *lock = openat(run, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (*lock < 0)
         return errno == ENOENT ? REAP_NOTHING : REAP_FAILED;
-    if (flock(*lock, LOCK_SH | LOCK_NB) == 0 || !SAFEGUARD(run_lock))
+    if (file_lock(*lock, LOCK_SH | LOCK_NB) == 0 || !SAFEGUARD(run_lock))
         return REAP_DONE;
     return errno == EWOULDBLOCK ? REAP_ALIVE : REAP_FAILED;
 }

@@ -108,11 +108,7 @@ static int take_lock(struct rundir *dir)
     dir->lock = openat(dir->fd, "lock", O_RDWR | OPEN_NEW, 0600);
     if (dir->lock < 0)
         return -1;
-    while (flock(dir->lock, LOCK_EX) < 0) {
-        if (errno != EINTR)
-            return -1;
-    }
-    return 0;
+    return file_lock(dir->lock, LOCK_EX);
 }
 
 static int run_make(struct rundir *dir, int runs)

@@ -81,7 +81,7 @@ bool run_alive_at(int run)
     if (fd < 0)
         return errno != ENOENT;
     /* Shared: two who ask at the same time do not see each other. */
-    return flock(fd, LOCK_SH | LOCK_NB) < 0;
+    return file_lock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
 bool rundir_alive(const char *run_path)
@@ -95,9 +95,7 @@ int runs_guard(int runs)
     int fd = openat(runs, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    while (flock(fd, LOCK_EX) < 0) {
-        if (errno == EINTR)
-            continue;
+    if (file_lock(fd, LOCK_EX) < 0) {
         close(fd);
         return -1;
     }
@@ -110,7 +108,7 @@ int runs_guard(int runs)
 static void remove_trash(int runs, const char *trash)
 {
     AUTO_CLOSE int fd = openat(runs, trash, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+    if (fd >= 0 && file_lock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return;
     if (tree_remove(runs, trash) < 0)
         msg(MSG_WARNING, "cannot remove all of an old run ('%s'): %s", trash, strerror(errno));

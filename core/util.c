@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -176,6 +177,24 @@ int write_all(int fd, const void *data, size_t length)
         length -= (size_t)n;
     }
     return 0;
+}
+
+int file_lock(int fd, int operation)
+{
+    int result;
+    do
+        result = flock(fd, operation);
+    while (result < 0 && errno == EINTR);
+    return result;
+}
+
+int file_truncate(int fd, uint64_t length)
+{
+    int result;
+    do
+        result = ftruncate(fd, (off_t)length);
+    while (result < 0 && errno == EINTR);
+    return result;
 }
 
 static int read_whole(int fd, size_t limit, char **data, size_t *length)

@@ -52,6 +52,9 @@ void format_duration(char *buf, size_t size, uint64_t ns);
 
 /* Write everything, asking again after EINTR and short writes. 0, or -1 with errno. */
 int write_all(int fd, const void *data, size_t length);
+/* flock(2) and ftruncate(2), asking again after EINTR. */
+int file_lock(int fd, int operation);
+int file_truncate(int fd, uint64_t length);
 /* Read a whole regular file of at most `limit` bytes; *data is NUL-terminated and the caller's.
  * 0, or -1 with errno (EFBIG when longer, EINVAL when it is no regular file). Never blocks on a
  * FIFO. */

@@ -36,7 +36,7 @@ class Allocations(Case):
         return ended, done
 
     def test_the_runner_ends_with_status_3(self):
-        seed = int(os.environ.get("CIPLUG_TEST_SEED", random.randrange(1 << 30)))
+        seed = int(os.environ.get("CIPLUG_TEST_SEED", "38"))
         print(f"CIPLUG_TEST_SEED={seed}")
         chance = random.Random(seed)
         total = self.run_with(role="runner", at=0)[1].calls
