@@ -19,6 +19,7 @@
 #define PROBE_MS    10000 /* of silence */
 #define AGAIN_MS    1000
 #define PROBE_NS    (5 * NS_PER_S)
+#define ASK_NS      (10 * NS_PER_S)
 #define PROBES      3 /* that fail in a row: the place is lost */
 #define EVIDENCE_NS (30 * NS_PER_S)
 #define STOP_NS     (30 * NS_PER_S)
@@ -266,14 +267,27 @@ bool far_host_lost(const struct execution *execution)
     return execution->far.host_lost != NULL;
 }
 
+/* A client that ran here for a place elsewhere, and did not do its work: it may have been the
+ * place. */
+static bool client_may_be_right(const struct execution *execution)
+{
+    const struct attempt_end *end = &execution->end;
+    return execution->task->step->n_uses > 0 &&
+           (end->ended != HAND_ENDED_ITSELF || end->code != CLD_EXITED || end->status != 0);
+}
+
 /* Nobody knows how it ended, and nobody asked it to: this machine itself is never lost. */
 static bool may_be_lost(const struct execution *execution)
 {
     const struct attempt_end *end = &execution->end;
     const struct host *host =
         plan_slot_host(execution->executor->launcher.plan, execution->task->slot);
-    if (!is_far(execution) || !host->section || !execution->attempt_done || execution->stopped ||
-        end->refused || end->lost || end->confirmed || execution->far.stopped)
+    if (!host->section || !execution->attempt_done || execution->stopped || end->refused ||
+        end->lost)
+        return false;
+    if (!is_far(execution))
+        return client_may_be_right(execution);
+    if (end->confirmed || execution->far.stopped)
         return false;
     return execution->far.lost ||
            (end->ended == HAND_ENDED_ITSELF && (end->unconfirmed || client_failed(execution)));
@@ -306,15 +320,25 @@ static void on_ask_done(void *data, int status, const char *what)
     execution_advance(execution);
 }
 
+/* What the place is, without what the command needs there: a container that has gone is no host
+ * that is lost. */
+static int ask_for(struct execution *execution, struct argv *argv)
+{
+    struct launch *launch = &execution->launch;
+    int found = launch_beside(launch, LAUNCH_REACH, NULL, NULL, argv);
+    return found == 0 && is_far(execution) ? launch_beside(launch, LAUNCH_ALIVE, NULL, NULL, argv)
+                                           : found;
+}
+
 /* Whether it is asked now. */
 static bool begin_ask(struct execution *execution)
 {
     static const struct side_hooks hooks = {.done = on_ask_done};
     AUTO_ARGV struct argv argv = ARGV_INIT;
     if (!may_be_lost(execution) || !SAFEGUARD(lost_hosts_are_known) ||
-        launch_beside(&execution->launch, LAUNCH_ALIVE, NULL, NULL, &argv) <= 0)
+        ask_for(execution, &argv) <= 0)
         return false;
-    execution->far.ask = start_side(execution, &argv, PROBE_NS, &hooks);
+    execution->far.ask = start_side(execution, &argv, ASK_NS, &hooks);
     return execution->far.ask;
 }
 
@@ -353,7 +377,7 @@ static void judge_loss(struct execution *execution)
 {
     const struct far *far = &execution->far;
     bool lease = far->host_lost && execution->end.guarded;
-    if ((far->left || far->host_lost) && !lease)
+    if (is_far(execution) && (far->left || far->host_lost) && !lease)
         execution->result.flags |= CIPLUG_FLAG_UNKILLABLE;
     if (!far->host_lost)
         return;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "hosts.h"
 #include "attempt.h"
-#include "classify.h"
-#include "side.h"
+#include "hosts_internal.h"
+#include "safeguard.h"
 #include "tree.h"
 #include "util.h"
 
@@ -14,57 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_MS     30000 /* until one of its holds says that it is at work */
 #define PREPARE_NS  (600 * NS_PER_S)
+#define REACH_NS    (10 * NS_PER_S)
 #define REST_MS     1000 /* doubled with each try that fails, up to */
 #define REST_MAX_MS 60000
 #define STEADY_NS   (60 * NS_PER_S) /* up for so long: the next loss is the first again */
 #define PATIENCE_NS (60 * NS_PER_S) /* lost for so long: nobody waits for it any more */
-#define SAID_MAX    200
-#define FOLDER_MAX  60 /* as the public header promises */
+#define FOLDER_MAX  60              /* as the public header promises */
 
-enum place_state { PLACE_OFF, PLACE_OPENING, PLACE_UP, PLACE_RESTING };
-
-/* Something that runs as long as the host is used. */
-struct hold {
-    struct place *place;
-    struct attempt *attempt;
-    bool at_work;
-    struct strbuf said; /* the last line of its standard error */
-    bool complete;
-    struct hold *next;
-};
-
-struct place {
-    struct hosts *hosts;
-    const struct host *host;
-    size_t index;
-    enum place_state state;
-    struct hold *holds;
-    uint32_t opened; /* holds that are at work */
-    struct side *prepare;
-    uv_timer_t timer;
-    bool overdue;     /* the time to open is over, but for one more look */
-    unsigned tries;   /* that failed, since it was steady */
-    uint64_t up_ns;   /* since when it is up; 0: never was */
-    uint64_t lost_ns; /* since when it is not; 0: it is */
-    bool gone;
-    char *why;
-};
-
-struct hosts {
-    uv_loop_t *loop;
-    struct hands *hands;
-    struct launcher *launcher;
-    struct hosts_hooks hooks;
-    void *data;
-    struct place *places; /* beside plan->hosts */
-    size_t n;
-    char *folder;
-    bool started, ending;
-};
-
-static void open_next(struct place *place);
 static void on_rested(uv_timer_t *timer);
 
 /* ---- up and down ---- */
@@ -93,8 +49,8 @@ static void end_holds(struct place *place)
 {
     for (struct hold *hold = place->holds; hold; hold = hold->next)
         attempt_kill(hold->attempt);
-    if (place->prepare)
-        side_kill(place->prepare);
+    if (place->asking)
+        side_kill(place->asking);
 }
 
 static uint64_t rest_ms(const struct place *place)
@@ -116,7 +72,7 @@ static void tell_fall(struct place *place, bool was_up, bool was_gone)
         tell(place, "cannot be reached: %s; the run goes on without it", place->why);
 }
 
-static void fall(struct place *place, const char *why)
+void place_fall(struct place *place, const char *why)
 {
     uint64_t now = clock_mono_ns();
     bool was_up = place->state == PLACE_UP, was_gone = place->gone;
@@ -141,7 +97,7 @@ static void fall(struct place *place, const char *why)
 static void rise(struct place *place)
 {
     uv_timer_stop(&place->timer);
-    if (place->lost_ns && launch_holds(place->host)) {
+    if (place->lost_ns && place->opens) {
         tell(place, "is %s", place->up_ns ? "back" : "there now");
         place->lost_ns = 0;
     }
@@ -156,139 +112,88 @@ static void on_rested(uv_timer_t *timer)
     struct place *place = timer->data;
     if (place->hosts->ending)
         return;
-    if (place->holds || place->prepare) {
+    if (place->holds || place->asking) {
         uv_timer_start(timer, on_rested, 100, 0);
         return;
     }
     place->state = PLACE_OPENING;
     place->opened = 0;
-    open_next(place);
+    place->reached = 0;
+    place_open_next(place);
 }
 
-/* We may be late ourselves, or were stopped: one more look at what has come. */
-static void on_not_opened(uv_timer_t *timer)
+/* ---- prepared, and reached ---- */
+
+static void ask(struct place *place, const struct argv *argv, uint64_t limit_ns,
+                const struct side_hooks *hooks)
 {
-    struct place *place = timer->data;
-    if (place->overdue) {
-        fall(place, "no connection within 30 s");
+    struct hosts *hosts = place->hosts;
+    uv_timer_stop(&place->timer);
+    place->asking = side_start(hosts->hands, argv, limit_ns, hosts->launcher->mask, hooks, place);
+    if (!place->asking)
+        place_fall(place, strerror(errno));
+}
+
+static void reach_next(struct place *place);
+
+static void on_reached(void *data, int status, const char *what)
+{
+    struct place *place = data;
+    place->asking = NULL;
+    if (place->state != PLACE_OPENING || place->hosts->ending)
+        return;
+    if (status != 0) {
+        place_fall(place, what);
         return;
     }
-    place->overdue = true;
-    uv_timer_start(timer, on_not_opened, 1, 0);
+    place->reached++;
+    reach_next(place);
 }
 
-/* ---- what is held ---- */
-
-static void note_said(struct hold *hold, const char *bytes, size_t length)
+static void reach_next(struct place *place)
 {
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        if (c == '\n') {
-            hold->complete = true;
-        } else if (c >= ' ' && c != 0x7f) {
-            if (hold->complete)
-                strbuf_clear(&hold->said);
-            hold->complete = false;
-            if (hold->said.len < SAID_MAX)
-                strbuf_addch(&hold->said, bytes[i]);
-        }
-    }
+    static const struct side_hooks hooks = {.done = on_reached};
+    if (place->reached < place->reaches.n && SAFEGUARD(reached_before_used))
+        ask(place, &place->reaches.list[place->reached], REACH_NS, &hooks);
+    else
+        rise(place);
 }
 
-static void on_hold_started(void *data, const struct attempt_end *so_far)
+static void reach(struct place *place)
 {
-    (void)data;
-    (void)so_far;
-}
-
-static void on_hold_bytes(void *data, int stream, const void *bytes, size_t length)
-{
-    struct hold *hold = data;
-    struct place *place = hold->place;
-    if (stream != CIPLUG_STDOUT) {
-        note_said(hold, bytes, length);
-        return;
-    }
-    if (hold->at_work || !memchr(bytes, '\n', length) || place->state != PLACE_OPENING)
-        return;
-    hold->at_work = true;
-    place->opened++;
-    open_next(place);
-}
-
-static void on_hold_done(void *data, const struct attempt_end *end)
-{
-    struct hold *hold = data;
-    struct place *place = hold->place;
-    AUTO_STRBUF struct strbuf why = STRBUF_INIT;
-    (void)classify_end(end, &why);
-    if (hold->said.len) {
-        strbuf_clear(&why);
-        strbuf_addstr(&why, hold->said.buf);
-    }
-    for (struct hold **at = &place->holds; *at; at = &(*at)->next) {
-        if (*at == hold) {
-            *at = hold->next;
-            break;
-        }
-    }
-    strbuf_free(&hold->said);
-    free(hold);
-    fall(place, why.len ? why.buf : "its connection has ended");
-}
-
-static void start_hold(struct place *place, const struct argv *argv)
-{
-    static const struct attempt_hooks hooks = {
-        .started = on_hold_started, .bytes = on_hold_bytes, .done = on_hold_done};
-    const struct attempt_request request = {.argv = argv,
-                                            .stdin_fd = -1,
-                                            .grace_ns = NS_PER_S,
-                                            .confirm_ns = 5 * NS_PER_S,
-                                            .on_leak = HAND_LEAK_KILL,
-                                            .steady = true};
-    struct hold *hold = xcalloc(1, sizeof *hold);
-    hold->place = place;
-    hold->attempt = attempt_start(place->hosts->hands, &request, &hooks, hold);
-    if (!hold->attempt) {
-        int error = errno;
-        free(hold);
-        fall(place, strerror(error));
-        return;
-    }
-    hold->next = place->holds;
-    place->holds = hold;
-    place->overdue = false;
-    uv_timer_start(&place->timer, on_not_opened, OPEN_MS, 0);
+    AUTO_FREE char *error = NULL;
+    if (place->reaches.n == 0 &&
+        launch_reaches(&place->reaches, place->hosts->launcher, place->host, &error) < 0)
+        place_fall(place, error);
+    else
+        reach_next(place);
 }
 
 static void on_prepared(void *data, int status, const char *what)
 {
     struct place *place = data;
-    place->prepare = NULL;
-    if (place->state != PLACE_OPENING)
+    place->asking = NULL;
+    if (place->state != PLACE_OPENING || place->hosts->ending)
         return;
     AUTO_FREE char *why = xasprintf("it cannot be prepared: %s", what);
     if (status == 0)
-        rise(place);
+        reach(place);
     else
-        fall(place, why);
+        place_fall(place, why);
 }
 
 static void prepare(struct place *place, const struct launch *launch, const struct argv *argv)
 {
     static const struct side_hooks hooks = {.done = on_prepared};
     struct hosts *hosts = place->hosts;
-    uv_timer_stop(&place->timer);
     if (hosts->hooks.intents(hosts->data, launch) == 0)
-        place->prepare =
-            side_start(hosts->hands, argv, PREPARE_NS, hosts->launcher->mask, &hooks, place);
-    if (!place->prepare)
-        fall(place, strerror(errno));
+        ask(place, argv, PREPARE_NS, &hooks);
+    else
+        place_fall(place, strerror(errno));
 }
 
-/* What it needs next: another hold, or to be prepared, or nothing more. */
-static void open_next(struct place *place)
+/* What it needs next: another hold, to be prepared, an answer, or nothing more. */
+void place_open_next(struct place *place)
 {
     const struct launcher *launcher = place->hosts->launcher;
     struct launch launch;
@@ -299,18 +204,18 @@ static void open_next(struct place *place)
     int found =
         launch_host(&launch, launcher, place->host, LAUNCH_HOLD, place->opened, &argv, &error);
     if (found > 0) {
-        start_hold(place, &argv);
+        place_hold(place, &argv);
     } else if (found == 0) {
         launch_free(&launch);
         found = launch_host(&launch, launcher, place->host, LAUNCH_PREPARE, 0, &argv, &error);
         if (found > 0)
             prepare(place, &launch, &argv);
         else if (found == 0)
-            rise(place);
+            reach(place);
     }
     launch_free(&launch);
     if (found < 0)
-        fall(place, error);
+        place_fall(place, error);
 }
 
 /* ---- the run's side ---- */
@@ -338,7 +243,7 @@ void hosts_note_lost(struct hosts *hosts, size_t host, const char *why, uint64_t
         place->state = PLACE_UP;
         place->up_ns = clock_mono_ns();
     }
-    fall(place, why);
+    place_fall(place, why);
 }
 
 struct hosts *hosts_new(uv_loop_t *loop, struct hands *hands, struct launcher *launcher,
@@ -362,15 +267,22 @@ struct hosts *hosts_new(uv_loop_t *loop, struct hands *hands, struct launcher *l
     return hosts;
 }
 
-static bool any_uses(const struct step *steps, size_t n, size_t host)
+/* Whether there is something to do before commands can start there. */
+static bool opens(const struct plan *plan, const struct host *host)
 {
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; steps[i].selected && k < steps[i].hosts.n; k++) {
-            if (steps[i].on_hosts[k] == host)
-                return true;
+    const struct step *lists[] = {plan->steps, plan->cleanups};
+    const size_t n[] = {plan->n_steps, plan->n_cleanups};
+    bool used = false, reaches = false;
+    for (size_t list = 0; list < ARRAY_SIZE(lists); list++) {
+        for (size_t i = 0; i < n[list]; i++) {
+            const struct step *step = &lists[list][i];
+            bool here = plan_step_uses(plan, step, host);
+            used |= here;
+            for (size_t k = 0; here && k < step->n_uses; k++)
+                reaches |= step->uses[k].builder->reach != NULL;
         }
     }
-    return false;
+    return used && host->section && (reaches || launch_holds(host));
 }
 
 /* Short, for sockets, and nobody else's. */
@@ -393,16 +305,16 @@ int hosts_start(struct hosts *hosts)
     const struct plan *plan = hosts->launcher->plan;
     for (size_t i = 0; i < hosts->n; i++) {
         struct place *place = &hosts->places[i];
-        if (!launch_holds(place->host) || (!any_uses(plan->steps, plan->n_steps, i) &&
-                                           !any_uses(plan->cleanups, plan->n_cleanups, i)))
+        place->opens = opens(plan, place->host);
+        if (!place->opens)
             continue;
-        if (!hosts->folder) {
+        if (!hosts->folder && launch_holds(place->host)) {
             if (make_folder(hosts) < 0)
                 return -1;
             hosts->hooks.folder(hosts->data, hosts->folder);
         }
         place->state = PLACE_OPENING;
-        open_next(place);
+        place_open_next(place);
     }
     hosts->started = true;
     return 0;
@@ -411,7 +323,7 @@ int hosts_start(struct hosts *hosts)
 static bool busy(const struct hosts *hosts)
 {
     for (size_t i = 0; i < hosts->n; i++) {
-        if (hosts->places[i].holds || hosts->places[i].prepare)
+        if (hosts->places[i].holds || hosts->places[i].asking)
             return true;
     }
     return false;
@@ -422,8 +334,8 @@ void hosts_quiet(struct hosts *hosts)
     hosts->ending = true;
     for (size_t i = 0; i < hosts->n; i++) {
         uv_timer_stop(&hosts->places[i].timer);
-        if (hosts->places[i].prepare)
-            side_kill(hosts->places[i].prepare);
+        if (hosts->places[i].asking)
+            side_kill(hosts->places[i].asking);
     }
 }
 
@@ -440,10 +352,16 @@ void hosts_finish(struct hosts *hosts)
         (void)tree_remove(AT_FDCWD, hosts->folder);
 }
 
+static void place_free(struct place *place)
+{
+    free(place->why);
+    launch_list_free(&place->reaches);
+}
+
 void hosts_free(struct hosts *hosts)
 {
     for (size_t i = 0; hosts && i < hosts->n; i++)
-        free(hosts->places[i].why);
+        place_free(&hosts->places[i]);
     if (!hosts)
         return;
     free(hosts->places);

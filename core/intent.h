@@ -15,7 +15,8 @@
 struct intent {
     char *kind; /* "cgroup", or a plugin's name */
     char *what;
-    struct strv env; /* NAME=VALUE; NAME: is not set there */
+    struct strv env;  /* NAME=VALUE; NAME: is not set there */
+    const char *host; /* for which it was made; NULL: of a journal. The plan's */
     uint64_t hash;
 };
 

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char *path_from(const char *from, const char *path)
+{
+    return *path == '/' ? xstrdup(path) : xasprintf("%s/%s", from, path);
+}
+
 char *launch_path(const struct plan *plan, const char *path)
 {
-    if (*path == '/')
-        return xstrdup(path);
-    return xasprintf("%s/%s", plan->config->dir, path);
+    return path_from(plan->config->dir, path);
 }
 
 struct expand_vars launch_vars(const struct launch *launch)
@@ -87,6 +90,7 @@ static void fill_command(struct launch *launch, const struct launch_place *place
         .owner = launch->launcher->owner,
         .config_dir = launch->launcher->plan->config->dir,
         .run_dir = launch->launcher->run_dir,
+        .paths_from = launch->launcher->plan->config->dir,
     };
     /* A plain number is no item, unless one command stands for several. */
     if (launch->items.n || step->n_axes || place->n_units > 1) {
@@ -188,7 +192,7 @@ static int set_surroundings(struct launch *launch, const struct host *host, cons
     return 0;
 }
 
-char *launch_option(const struct plan *plan, const struct ciplug_option *option,
+char *launch_option(const char *from, const struct ciplug_option *option,
                     const struct config_value *set, const struct expand_vars *vars)
 {
     const char *raw = set ? set->value : option->def;
@@ -196,7 +200,7 @@ char *launch_option(const struct plan *plan, const struct ciplug_option *option,
     const char *error;
     if (!raw || expand(&text, raw, EXPAND_TEXT, vars, &error) < 0)
         return NULL;
-    return option->type == CIPLUG_OPTION_PATH ? launch_path(plan, strbuf_text(&text))
+    return option->type == CIPLUG_OPTION_PATH ? path_from(from, strbuf_text(&text))
                                               : strbuf_detach(&text);
 }
 

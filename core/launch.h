@@ -67,7 +67,7 @@ struct launch {
     struct strv env_names; /* of these, for plugins */
     const char *marker;    /* the place's */
     char started[32];      /* command.started */
-    size_t asked;          /* LAUNCH_CHECK: builders that were asked */
+    size_t asked;          /* LAUNCH_CHECK, _REACH: builders that were asked */
     uint32_t hold;         /* LAUNCH_HOLD: which one is asked for */
 };
 
@@ -81,7 +81,13 @@ enum launch_beside {
     LAUNCH_ENTER,
     /* of a host */
     LAUNCH_HOLD,
-    LAUNCH_PREPARE
+    LAUNCH_PREPARE,
+    LAUNCH_REACH /* also of a command; of one builder after the other: call until 0 */
+};
+
+struct launch_list {
+    struct argv *list;
+    size_t n;
 };
 
 /* 0, or -1 with *error (the caller's): a value is missing, a builder refused, a secret would stand
@@ -95,6 +101,11 @@ int launch_host(struct launch *launch, const struct launcher *launcher, const st
                 enum launch_beside what, uint32_t number, struct argv *argv, char **error);
 /* Whether something is held for the host, or it is prepared. */
 bool launch_holds(const struct host *host);
+/* Each different command that asks whether what the selected steps use on the host answers there.
+ * 0, or -1 with *error (the caller's); the list is to be freed in both cases. */
+int launch_reaches(struct launch_list *list, const struct launcher *launcher,
+                   const struct host *host, char **error);
+void launch_list_free(struct launch_list *list);
 /* Only `command`, for events about what never starts. */
 void launch_describe(struct launch *launch, const struct launcher *launcher,
                      const struct launch_place *place);
@@ -115,8 +126,8 @@ int launch_beside(struct launch *launch, enum launch_beside what,
                   const struct ciplug_result *result, const char *const *patterns,
                   struct argv *argv);
 /* The value of a plugin's option, `set` or else its default, for the command or the run that `vars`
- * belong to. The caller's; NULL: unset. */
-char *launch_option(const struct plan *plan, const struct ciplug_option *option,
+ * belong to; a relative path from the folder `from`. The caller's; NULL: unset. */
+char *launch_option(const char *from, const struct ciplug_option *option,
                     const struct config_value *set, const struct expand_vars *vars);
 /* An absolute path: `path` from the configuration's folder. The caller's. */
 char *launch_path(const struct plan *plan, const char *path);

@@ -8,14 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where builders are in the order of `uses`, outermost first: the host's, then the step's. */
-struct chain {
-    struct launch *launch;
-    const struct host *host;
-    size_t n;
-};
-
-static struct chain chain_of(struct launch *launch)
+struct chain chain_of(struct launch *launch)
 {
     const struct plan *plan = launch->launcher->plan;
     const struct host *host =
@@ -24,7 +17,7 @@ static struct chain chain_of(struct launch *launch)
 }
 
 /* From the innermost, 0, outwards. */
-static const struct use *chain_use(const struct chain *chain, size_t i)
+const struct use *chain_use(const struct chain *chain, size_t i)
 {
     const struct step *step = chain->launch->step;
     if (i < step->n_uses)
@@ -33,13 +26,33 @@ static const struct use *chain_use(const struct chain *chain, size_t i)
 }
 
 /* What only the host's own builders are told. */
-static void set_host_part(const struct chain *chain, size_t i)
+static bool needs_guard(const struct use *use)
 {
-    struct ciplug_command *command = &chain->launch->command;
-    bool own = i >= chain->launch->step->n_uses;
+    return (use->builder->flags & (CIPLUG_BUILDER_REMOTE | CIPLUG_BUILDER_LEAF)) ==
+           CIPLUG_BUILDER_REMOTE;
+}
+
+/* From the i-th outwards; chain->n: there is none. */
+static size_t next_remote(const struct chain *chain, size_t i)
+{
+    while (i < chain->n && !needs_guard(chain_use(chain, i)))
+        i++;
+    return i;
+}
+
+void chain_at(const struct chain *chain, size_t i)
+{
+    struct launch *launch = chain->launch;
+    struct ciplug_command *command = &launch->command;
+    bool own = i >= launch->step->n_uses;
     bool holds = own && chain_use(chain, i)->builder->hold;
-    command->held = holds ? chain->launch->launcher->held : NULL;
-    command->synced = own && chain->host->sync;
+    bool sync = chain->host && chain->host->sync;
+    command->held = holds ? launch->launcher->held : NULL;
+    command->synced = own && sync;
+    command->away = next_remote(chain, i + 1) < chain->n;
+    command->paths_from = command->away && sync ? "." : launch->launcher->plan->config->dir;
+    /* What is outside of the place knows nothing of its folders. */
+    command->cwd = i > next_remote(chain, 0) ? NULL : launch->place_cwd;
 }
 
 /* ---- what builders ask for ---- */
@@ -56,7 +69,7 @@ static const char *option_value(void *data, const struct plugin *plugin,
     const struct expand_vars vars = launch_vars(launch);
     const struct config_value *set = plan_option(plan, launch->step->section ? launch->step : NULL,
                                                  chain->host, plugin->table.name, name);
-    char *value = option ? launch_option(plan, option, set, &vars) : NULL;
+    char *value = option ? launch_option(launch->command.paths_from, option, set, &vars) : NULL;
     if (value)
         strv_take(&launch->borrowed, value);
     return value;
@@ -87,6 +100,15 @@ static const char *client_variable(const struct launch *launch, const char *name
     return value ? value : getenv(name);
 }
 
+/* What is brought elsewhere takes along only what is the command's own. */
+static const char *variable(void *data, const char *name)
+{
+    struct launch *launch = ((const struct chain *)data)->launch;
+    const char *value =
+        launch->command.away ? strv_getenv(&launch->own, name) : client_variable(launch, name);
+    return value && plan_holds_secret(launch->launcher->plan, value) ? NULL : value;
+}
+
 static int take_intent(void *data, const struct plugin *plugin, const char *what,
                        const char *const *names)
 {
@@ -112,26 +134,28 @@ static int take_intent(void *data, const struct plugin *plugin, const char *what
     return 0;
 }
 
-static void begin_asking(struct chain *chain)
+void chain_ask(struct chain *chain)
 {
     struct plugins *plugins = chain->launch->launcher->plan->plugins;
     plugins->option = option_value;
     plugins->option_data = chain;
     plugins->intent = take_intent;
+    plugins->variable = variable;
 }
 
-static void end_asking(const struct chain *chain)
+void chain_asked(const struct chain *chain)
 {
     struct plugins *plugins = chain->launch->launcher->plan->plugins;
     plugins->option = NULL;
     plugins->option_data = NULL;
     plugins->intent = NULL;
+    plugins->variable = NULL;
 }
 
 /* ---- through the builders ---- */
 
-static int apply(struct launch *launch, const struct use *use, struct ciplug_argv *current,
-                 bool innermost, char **error)
+int chain_apply(struct launch *launch, const struct use *use, struct ciplug_argv *current,
+                bool innermost, char **error)
 {
     struct ciplug_argv out = {ARGV_INIT};
     bool leaf = use->builder->flags & CIPLUG_BUILDER_LEAF;
@@ -147,12 +171,6 @@ static int apply(struct launch *launch, const struct use *use, struct ciplug_arg
     argv_free(&current->argv);
     *current = out;
     return 0;
-}
-
-static bool needs_guard(const struct use *use)
-{
-    return (use->builder->flags & (CIPLUG_BUILDER_REMOTE | CIPLUG_BUILDER_LEAF)) ==
-           CIPLUG_BUILDER_REMOTE;
 }
 
 static void set_all(struct strv *env, const struct strv *more)
@@ -213,7 +231,7 @@ static int apply_all(struct chain *chain, struct ciplug_argv *current, bool guar
     struct use shell = {.name = "shell"};
     shell.builder = plugins_builder(launch->launcher->plan->plugins, "shell", &shell.plugin);
     launch->command.guarded = 0;
-    if (launch->step->command.text && apply(launch, &shell, current, true, error) < 0)
+    if (launch->step->command.text && chain_apply(launch, &shell, current, true, error) < 0)
         return -1;
     for (size_t i = 0; i < chain->n; i++) {
         const struct use *use = chain_use(chain, i);
@@ -224,41 +242,29 @@ static int apply_all(struct chain *chain, struct ciplug_argv *current, bool guar
             }
             launch->command.guarded = 1;
         }
-        set_host_part(chain, i);
-        if (apply(launch, use, current, false, error) < 0)
+        chain_at(chain, i);
+        if (chain_apply(launch, use, current, false, error) < 0)
             return -1;
     }
     return 0;
 }
 
-static bool is_remote(const struct chain *chain)
-{
-    for (size_t i = 0; i < chain->n; i++) {
-        if (needs_guard(chain_use(chain, i)))
-            return true;
-    }
-    return false;
-}
-
 /* The innermost remote builder says it: only it knows what is there. */
 static bool wants_guard(struct chain *chain, const struct launch_place *place)
 {
-    for (size_t i = 0; i < chain->n; i++) {
-        const struct use *use = chain_use(chain, i);
-        if (!needs_guard(use))
-            continue;
-        const char *value = option_find(use->plugin->options, "guard")
-                                ? option_value(chain, use->plugin, NULL, "guard")
-                                : "yes";
-        chain->launch->may_do_without = value && strcmp(value, "auto") == 0;
-        return !place->unguarded && !(value && strcmp(value, "no") == 0) &&
-               SAFEGUARD(guard_in_front);
-    }
-    return false;
+    size_t i = next_remote(chain, 0);
+    if (i == chain->n)
+        return false;
+    const struct use *use = chain_use(chain, i);
+    const char *value = option_find(use->plugin->options, "guard")
+                            ? option_value(chain, use->plugin, NULL, "guard")
+                            : "yes";
+    chain->launch->may_do_without = value && strcmp(value, "auto") == 0;
+    return !place->unguarded && !(value && strcmp(value, "no") == 0) && SAFEGUARD(guard_in_front);
 }
 
 /* What was built, with its variables over those that are there: of the client, or the command. */
-static void take_built(struct argv *argv, const struct ciplug_argv *built)
+void chain_take(struct argv *argv, const struct ciplug_argv *built)
 {
     strv_copy(&argv->words, &built->argv.words);
     set_all(&argv->env, &built->argv.env);
@@ -268,7 +274,7 @@ static void show(struct launch *launch, const struct ciplug_argv *built)
 {
     AUTO_ARGV struct argv argv = ARGV_INIT;
     argv_copy(&argv, &launch->argv);
-    take_built(&argv, built);
+    chain_take(&argv, built);
     struct strbuf shown = STRBUF_INIT;
     argv_show(&shown, &argv, &launch->launcher->plan->mask_names, launch->launcher->mask);
     launch->shown = strbuf_detach(&shown);
@@ -358,142 +364,27 @@ static int build_both(struct chain *chain, const struct launch_place *place, cha
         if (guard)
             spare_client(launch, chain->host);
         result = apply_all(chain, &real, guard, error);
-        take_built(&launch->argv, &real);
+        chain_take(&launch->argv, &real);
     } else {
-        take_built(&launch->argv, &shown);
+        chain_take(&launch->argv, &shown);
     }
     argv_free(&shown.argv);
     argv_free(&real.argv);
+    launch->command.cwd = launch->place_cwd;
     return result;
 }
 
 int launch_build(struct launch *launch, const struct launch_place *place, char **error)
 {
     struct chain chain = chain_of(launch);
-    bool remote = is_remote(&chain);
+    bool remote = next_remote(&chain, 0) < chain.n;
     launch->marker = place->marker;
     launch->command.fetches = remote && launch->step->artifacts.text;
     name_variables(launch, remote);
     if (remote && move_cwd(launch, error) < 0)
         return -1;
-    begin_asking(&chain);
+    chain_ask(&chain);
     int result = build_both(&chain, place, error);
-    end_asking(&chain);
+    chain_asked(&chain);
     return result;
-}
-
-/* ---- callbacks ---- */
-
-static int call_back(const struct use *use, struct launch *launch, enum launch_beside what,
-                     const struct ciplug_result *result, const char *const *patterns,
-                     struct ciplug_argv *out)
-{
-    const struct ciplug_builder *builder = use->builder;
-    const struct ciplug_command *command = &launch->command;
-    void *self = use->plugin->self;
-    switch (what) {
-    case LAUNCH_STOP:
-        return builder->stop ? builder->stop(self, command, out) : 0;
-    case LAUNCH_ALIVE:
-        return builder->alive ? builder->alive(self, command, out) : 0;
-    case LAUNCH_EVIDENCE:
-        return builder->evidence ? builder->evidence(self, command, result, out) : 0;
-    case LAUNCH_FETCH:
-        return builder->fetch ? builder->fetch(self, command, patterns, out) : 0;
-    case LAUNCH_CHECK:
-        return builder->check ? builder->check(self, command, out) : 0;
-    case LAUNCH_ENTER:
-        return builder->enter ? builder->enter(self, command, out) : 0;
-    case LAUNCH_HOLD:
-        return builder->hold ? builder->hold(self, command, launch->hold, out) : 0;
-    case LAUNCH_PREPARE:
-        return builder->prepare ? builder->prepare(self, command, out) : 0;
-    }
-    return 0;
-}
-
-/* Those outside of the i-th bring it to the place from which that one works. */
-static int bring(struct chain *chain, size_t i, struct ciplug_argv *out)
-{
-    AUTO_FREE char *error = NULL;
-    for (size_t k = i + 1; k < chain->n; k++) {
-        set_host_part(chain, k);
-        if (apply(chain->launch, chain_use(chain, k), out, false, &error) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int ask(struct chain *chain, enum launch_beside what, const struct ciplug_result *result,
-               const char *const *patterns, struct ciplug_argv *out)
-{
-    struct launch *launch = chain->launch;
-    for (size_t i = what == LAUNCH_CHECK ? launch->asked : 0; i < chain->n; i++) {
-        const struct use *use = chain_use(chain, i);
-        int asked;
-        if (what == LAUNCH_CHECK)
-            launch->asked = i + 1;
-        set_host_part(chain, i);
-        PLUGIN_CALL(use->plugin->table.name,
-                    asked = call_back(use, launch, what, result, patterns, out));
-        if (asked < 0)
-            return -1;
-        /* With the builder's own, so that those outside of it take it along. */
-        if (out->argv.words.n > 0 && launch->command.job) {
-            AUTO_FREE char *job = xasprintf("CIPLUG_STOP_JOB=%s", launch->command.job);
-            strv_setenv(&out->argv.env, job);
-        }
-        if (out->argv.words.n > 0)
-            return bring(chain, i, out) < 0 ? -1 : 1;
-    }
-    return 0;
-}
-
-int launch_beside(struct launch *launch, enum launch_beside what,
-                  const struct ciplug_result *result, const char *const *patterns,
-                  struct argv *argv)
-{
-    struct chain chain = chain_of(launch);
-    struct ciplug_argv out = {ARGV_INIT};
-    int32_t guarded = launch->command.guarded;
-    launch->command.guarded = 0;
-    launch->command.job =
-        what == LAUNCH_STOP && launch->marker ? strchr(launch->marker, '=') + 1 : NULL;
-    begin_asking(&chain);
-    int found = ask(&chain, what, result, patterns, &out);
-    end_asking(&chain);
-    launch->command.guarded = guarded;
-    if (found > 0) {
-        argv_copy(argv, &launch->argv);
-        strv_clear(&argv->words);
-        take_built(argv, &out);
-    }
-    argv_free(&out.argv);
-    launch->command.job = NULL;
-    return found;
-}
-
-/* ---- of a host, and of no step ---- */
-
-bool launch_holds(const struct host *host)
-{
-    for (size_t i = 0; i < host->n_uses; i++) {
-        if (host->uses[i].builder->hold || host->uses[i].builder->prepare)
-            return true;
-    }
-    return false;
-}
-
-int launch_host(struct launch *launch, const struct launcher *launcher, const struct host *host,
-                enum launch_beside what, uint32_t number, struct argv *argv, char **error)
-{
-    static const struct step none = {.name = (char *)(uintptr_t) ""};
-    const struct launch_place place = {.step = &none, .slot = host->first};
-    if (launch_surroundings(launch, launcher, &place, error) < 0)
-        return -1;
-    launch->hold = number;
-    int found = launch_beside(launch, what, NULL, NULL, argv);
-    if (found < 0)
-        *error = xasprintf("nothing leads to host %s", host->name);
-    return found;
 }

@@ -90,6 +90,12 @@ void outside_ask(struct outside *outside, const struct outside_request *request)
         const struct intent *intent = &request->intents->list[i];
         if (intent_is_ours(intent->kind))
             continue;
+        const char *lost = request->lost ? request->lost(request->data, intent) : NULL;
+        if (lost) {
+            leave(outside, intent, lost);
+            outside->n_lost++;
+            continue;
+        }
         struct argv argv = ARGV_INIT;
         AUTO_FREE char *why = request->from_journal ? intent_disbelieved(intent) : NULL;
         int asked = why ? -1 : ask(request, intent, &argv, &why);

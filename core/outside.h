@@ -20,6 +20,10 @@ struct outside_request {
     const struct intents *intents;
     bool from_journal; /* no word of it is believed that does not look right */
     uint64_t each_ns;  /* for one command */
+    /* Why nobody has to be asked, since nobody would answer (static), or NULL. May be NULL itself.
+     */
+    const char *(*lost)(void *data, const struct intent *intent);
+    void *data;
 };
 
 struct outside {
@@ -30,6 +34,7 @@ struct outside {
     const struct intents *intents;
     struct strv removed; /* "container web" */
     struct strv left;    /* "docker run abcd1234: exit code 1: no engine" */
+    size_t n_lost;       /* of these, what is on places that are lost */
 };
 
 /* Intents of the core's own kinds are passed over. What cannot be asked for goes to ->left. */

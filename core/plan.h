@@ -209,6 +209,8 @@ const struct host *plan_slot_host(const struct plan *plan, uint32_t slot);
  * at once); with `per` these are exactly the slots that get a command each, in order, so the first
  * one of each host for `per = host`. */
 bool plan_slot_allowed(const struct plan *plan, const struct step *step, uint32_t slot);
+/* Whether the step is of this run and may use the host. */
+bool plan_step_uses(const struct plan *plan, const struct step *step, const struct host *host);
 /* The n-th (from 0) slot that the step may use; 0: there is none. */
 uint32_t plan_nth_slot(const struct plan *plan, const struct step *step, uint32_t n);
 /* How many slots the step may take at once (a command takes `weight` of them). */

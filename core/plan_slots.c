@@ -300,6 +300,15 @@ bool plan_slot_allowed(const struct plan *plan, const struct step *step, uint32_
     return false;
 }
 
+bool plan_step_uses(const struct plan *plan, const struct step *step, const struct host *host)
+{
+    for (size_t i = 0; step->selected && i < step->hosts.n; i++) {
+        if (&plan->hosts[step->on_hosts[i]] == host)
+            return true;
+    }
+    return false;
+}
+
 uint32_t plan_allowed_slots(const struct plan *plan, const struct step *step)
 {
     uint32_t n = 0;

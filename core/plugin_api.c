@@ -142,6 +142,15 @@ static int api_intent(const struct ciplug_api *api, const struct ciplug_command 
     return registry->intent ? registry->intent(registry->option_data, plugin, what, names) : 0;
 }
 
+static const char *api_variable(const struct ciplug_api *api, const struct ciplug_command *command,
+                                const char *name)
+{
+    const struct plugins *registry = plugin_of(api)->registry;
+    if (!command || !name || !registry->variable)
+        return NULL;
+    return registry->variable(registry->option_data, name);
+}
+
 /* ---- files ---- */
 
 struct ciplug_file {
@@ -208,5 +217,6 @@ void plugin_api_init(struct plugin *plugin)
         .file_close = api_file_close,
         .intent = api_intent,
         .argv_join = api_argv_join,
+        .variable = api_variable,
     };
 }

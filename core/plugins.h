@@ -46,7 +46,9 @@ struct plugins {
     /* What a builder says that its command may create; likewise. */
     int (*intent)(void *data, const struct plugin *plugin, const char *what,
                   const char *const *names);
-    /* The same where no command is meant; set by the run and by report. */
+    /* What the process has as its environment that is started with what they write. */
+    const char *(*variable)(void *data, const char *name);
+    /* An option where no command is meant; set by the run and by report. */
     const char *(*run_option)(void *data, const struct plugin *plugin,
                               const struct ciplug_option *option);
     void *run_option_data;

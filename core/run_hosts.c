@@ -66,10 +66,11 @@ void run_hosts_judge(struct run *run, const struct execution *execution, struct 
     size_t host = (size_t)(plan_slot_host(run->plan, task->slot) - run->plan->hosts);
     if (!far_host_lost(execution))
         return;
-    /* One that nobody ends over there must not run beside itself. */
-    ending->lost = execution->end.guarded;
+    /* One that nobody ends over there must not run beside itself; a client here has ended. */
+    bool here = !execution->launch.command.env;
+    ending->lost = here || execution->end.guarded;
     /* Until its guard has ended it, for want of a word from here. */
-    if (SAFEGUARD(lease_before_requeue))
+    if (SAFEGUARD(lease_before_requeue) && !here)
         ending->rest_ns = GUARD_LEASE_S * NS_PER_S + task->step->grace_ns;
     if (!hosts_lost(run->hosts, host))
         hosts_note_lost(run->hosts, host, execution->far.host_lost, execution->far.host_lost_ns);

@@ -138,7 +138,7 @@ static const char *option_of_run(void *data, const struct plugin *plugin,
     struct run *run = data;
     const struct expand_vars vars = {.run = run->dir.run};
     char *value =
-        launch_option(run->plan, option,
+        launch_option(run->plan->config->dir, option,
                       plan_option(run->plan, NULL, NULL, plugin->table.name, option->name), &vars);
     if (value)
         strv_take(&run->option_values, value);

@@ -21,6 +21,9 @@ int run_note_intents(struct run *run, const struct launch *launch)
         bool fresh = intents_add(&run->intents, intent->kind, intent->what, &intent->env);
         if (!fresh)
             continue;
+        if (launch->command.worker)
+            run->intents.list[run->intents.n - 1].host =
+                plan_slot_host(run->plan, launch->command.worker)->name;
         if (SAFEGUARD(intent_before_start) &&
             journal_intent(&run->journal, intent->kind, intent->what, &intent->env) < 0) {
             int error = run->journal.error;
@@ -44,7 +47,8 @@ static void tell_outside(struct run *run)
         run_emit_notice(run, "cannot be removed: %s", run->outside.left.v[i]);
     if (run->outside.left.n > 0) {
         run_emit_notice(run, "every start tries that again, and: ciplug reap %s", run->dir.run);
-        run->incomplete = true;
+        /* That a host was lost is no verdict on what ran elsewhere. */
+        run->incomplete |= run->outside.n_lost < run->outside.left.n;
     }
 }
 
@@ -65,6 +69,16 @@ static void on_swept(void *data)
     }
 }
 
+static const char *lost(void *data, const struct intent *intent)
+{
+    const struct run *run = data;
+    for (size_t i = 0; intent->host && i < run->plan->n_hosts; i++) {
+        if (strcmp(run->plan->hosts[i].name, intent->host) == 0)
+            return hosts_lost(run->hosts, i);
+    }
+    return NULL;
+}
+
 bool run_sweep_begin(struct run *run)
 {
     bool rushed = run->executor.rushed;
@@ -75,6 +89,8 @@ bool run_sweep_begin(struct run *run)
         .owner = run->owner,
         .intents = &run->intents,
         .each_ns = rushed ? RUSHED_NS : EACH_NS,
+        .lost = lost,
+        .data = run,
     };
     if (run->intents.n == 0 || !SAFEGUARD(sweep_at_end))
         return false;

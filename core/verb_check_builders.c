@@ -3,7 +3,7 @@
  * What builders say of their places before anything is started there: tools, engines, images.
  */
 #include "errands.h"
-#include "launch.h"
+#include "preflight.h"
 #include "util.h"
 #include "verb_check.h"
 
@@ -27,17 +27,6 @@ struct questions {
     struct launcher launcher;
     struct problems *problems;
 };
-
-static const struct config_value *uses_of(const struct launch *launch)
-{
-    const struct plan *plan = launch->launcher->plan;
-    const struct host *host = plan_slot_host(plan, launch->command.worker);
-    const struct config_section *run = config_find(plan->config, "ciplug", NULL);
-    if (launch->asked > launch->step->n_uses && host && host->section)
-        return config_get(host->section, "uses");
-    const struct config_value *uses = config_get(launch->step->section, "uses");
-    return uses || !run ? uses : config_get(run, "uses");
-}
 
 /* Without what differs from one step to the other and says nothing of the place. */
 static char *key_of(const struct argv *argv)
@@ -75,7 +64,7 @@ static void add_question(struct questions *questions, const struct launch *launc
     ARRAY_GROW(questions->list, questions->n, questions->alloc);
     ARRAY_GROW(questions->errands, questions->n, questions->a_errands);
     questions->list[questions->n] = (struct question){
-        .uses = uses_of(launch),
+        .uses = preflight_uses(launch),
         .name = xasprintf("%s%s on %s", launch->step->cleanup ? "cleanup " : "step ",
                           launch->step->name, launch->host),
         .key = key};
@@ -94,7 +83,7 @@ static void ask_all(struct questions *questions, struct launch *launch)
         argv_free(&argv);
         if (found == 0)
             return;
-        const struct config_value *uses = uses_of(launch);
+        const struct config_value *uses = preflight_uses(launch);
         problems_add(questions->problems, uses ? uses->file : NULL, uses ? uses->line : 0,
                      "%s %s cannot be checked", launch->step->cleanup ? "cleanup" : "step",
                      launch->step->name);
@@ -104,40 +93,11 @@ static void ask_all(struct questions *questions, struct launch *launch)
     }
 }
 
-/* The first slot of the host that the step may use; 0: none. */
-static uint32_t slot_on(const struct plan *plan, const struct step *step, const struct host *host)
-{
-    for (uint32_t slot = host->first; slot < host->first + host->slots; slot++) {
-        if (plan_slot_allowed(plan, step, slot))
-            return slot;
-    }
-    return 0;
-}
-
 static void ask_host(struct questions *questions, const struct step *step, const struct host *host)
 {
-    static const size_t first = 0;
     struct launch launch;
-    AUTO_FREE char *error = NULL;
-    struct launch_place place = {.step = step,
-                                 .units = &first,
-                                 .n_units = step->n_units > 0,
-                                 .number = 1,
-                                 .attempt = 1,
-                                 .slot = slot_on(questions->launcher.plan, step, host)};
-    if (place.slot == 0 || step->n_uses + host->n_uses == 0)
+    if (!preflight_launch(&launch, &questions->launcher, step, host, questions->problems))
         return;
-    if (step->n_commands > 0) {
-        place.units = step->commands[0].units;
-        place.n_units = step->commands[0].n;
-        place.number = step->commands[0].number;
-    }
-    /* Where the items are not known yet, {item} has no value, and only that is wrong. */
-    if (launch_make(&launch, &questions->launcher, &place, &error) < 0 && step->n_units > 0) {
-        const struct config_value *uses = uses_of(&launch);
-        problems_add(questions->problems, uses ? uses->file : NULL, uses ? uses->line : 0,
-                     "%s %s: %s", step->cleanup ? "cleanup" : "step", step->name, error);
-    }
     ask_all(questions, &launch);
     launch_free(&launch);
 }

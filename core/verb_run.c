@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mask.h"
+#include "preflight.h"
 #include "safeguard.h"
 #include "util.h"
 #include "verb_list.h"
@@ -38,6 +39,8 @@ int load_plan(struct loaded *loaded, const struct cli *cli)
         msg_set_filter(hide_secrets, loaded->plan.mask);
     if (made == 0 && problems->n == 0)
         (void)plugins_open(&loaded->plugins, problems);
+    if (made == 0 && problems->n == 0 && cli->verb == VERB_RUN && !cli->dry_run)
+        preflight(&loaded->plan, problems);
     problems_print(problems);
     if (problems->n > 0 || made < 0)
         return 2;

@@ -3,28 +3,15 @@
 #
 # For `ciplug check`: a line for each problem. `many` is yes where the step runs in more than one
 # project; `services` are those that the step names.
-version=$(ask version --format '{{.Server.Version}}' 2>/dev/null) ||
-    die "the engine does not answer: is it started, and DOCKER_HOST right?"
-case $version in
-1.* | 17.* | 18.* | 19.*) say "the engine is $version: update it to 20.10 or later" ;;
-esac
-# Of an engine on this machine.
-root=$(ask info --format '{{.DockerRootDir}}' 2>/dev/null)
-case ${DOCKER_HOST-} in
-'' | unix:*)
-    free=$(df -Pk "$root" 2>/dev/null | tail -n 1 | (read -r _ _ _ free _ && echo "$free"))
-    case $free in
-    '' | *[!0-9]*) ;;
-    *) [ "$free" -ge 1048576 ] || say "less than 1 GiB is free in $root: make room, for example by 'docker system prune'" ;;
-    esac
-    ;;
-esac
+# The engine itself: as for docker.
+sh -c "$engine" ciplug-engine check docker compose '' '' || exit
 if ! (read_files) >/dev/null 2>&1; then
     problem=$( (read_files) 2>&1 >/dev/null)
     problem=$(printf '%s\n' "$problem" | grep -v '^ciplug-compose:' | tr '\n' ' ')
     die "the compose file is not valid: $problem"
 fi
 read_files 2>/dev/null
+far_mounts
 
 named=$services
 services=''

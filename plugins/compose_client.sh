@@ -4,7 +4,7 @@
 # compose.build, compose.command: the client's own verb, with the file that all projects of this
 # checkout get.
 read_files
-[ "$1" != build ] || alone
+if [ "$1" = build ]; then alone; else refuse_far_mounts; fi
 read_subnets
 made=$(rewrite write) || exit
 with_file "$@"

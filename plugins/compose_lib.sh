@@ -11,7 +11,7 @@
 set -fu
 
 # shellcheck disable=SC2034 # each script uses some of them
-program='' files='' binary='' project='' run='' owner='' images='' directory=/ services='' many=no \
+program='' mounts='' engine='' files='' binary='' project='' run='' owner='' images='' directory=/ services='' many=no \
     isolate=no pool=none size=26 pull=missing build=no wait=healthy profiles='' made='' round=0 \
     volumes=yes orphans=yes remove_images=no seconds='' name='' \
     prefix='ciplug-compose: ' say_to=2 patience=30 pause=20
@@ -32,6 +32,23 @@ die() {
 }
 
 command -v timeout >/dev/null || timeout() { shift 3 && "$@"; }
+
+# On a machine to which the workspace was brought the command starts in it.
+case $directory in
+/*) ;;
+*)
+    found=''
+    while IFS= read -r line; do
+        case $line in ./*) line=$PWD/$line ;; esac
+        found="$found$line
+"
+    done <<EOF
+$files
+EOF
+    files=${found%
+} directory=$PWD/$directory
+    ;;
+esac
 
 # ask WORDS: the engine's client, for what takes no time: 137 where the engine is silent.
 ask() {
@@ -90,7 +107,9 @@ compose() {
 # The user's files, resolved, in $plain.
 read_files() {
     find_client
-    cd "$directory" || exit
+    cd "$directory" 2>/dev/null ||
+        die "there is no $directory on this machine: sync = yes of its host brings the workspace"
+    directory=$PWD
     plain=$(
         IFS='
 '
@@ -107,6 +126,34 @@ rewrite() {
         -v project="$project" -v isolate="$isolate" -v pool="$pool" -v size="$size" \
         -v try="$round" -v used="${used-}" -v own="${own-}" -v services="$services" \
         -v profiles="$profiles" "$program"
+}
+
+# Where the engine is; 1: on this machine.
+elsewhere() {
+    where=${DOCKER_HOST-}
+    [ -n "$where" ] || where=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
+    case $where in '' | unix:* | npipe:* | fd:* | tcp://127.* | tcp://localhost* | 'tcp://[::1]'*) return 1 ;; esac
+}
+
+# A line for each folder of this machine that the services named (or all) would mount there.
+far_mounts() {
+    if [ -z "$mounts" ] || ! elsewhere; then return 0; fi
+    among=''
+    [ -z "$services" ] || among=" $(rewrite images | sed 's/ .*//' | tr '\n' ' ')"
+    top=$(git rev-parse --show-toplevel 2>/dev/null)
+    printf '%s\n' "$plain" | awk -v folder="$directory" -v top="$top" "$mounts" |
+        while read -r who path; do
+            case $among,$who in
+            ,* | *,*/*) ;;
+            *) case $among in *" $who "*) ;; *) continue ;; esac ;;
+            esac
+            echo "$who mounts $path of this machine, and the engine at $where is on another one: copy it into the image or a volume, or run the client there (uses = ssh, sync = yes)"
+        done
+}
+
+refuse_far_mounts() {
+    far=$(far_mounts)
+    [ -z "$far" ] || die "$far"
 }
 
 # Which of the images are not here: "build" or "pull", service, image, and where it would be built.

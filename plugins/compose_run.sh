@@ -4,6 +4,7 @@
 # compose.run: the input belongs to the command, so the file comes by another descriptor. `name` is
 # the container's: a try with a guard that found no shell may have left one.
 read_files </dev/null
+refuse_far_mounts </dev/null
 read_subnets </dev/null
 made=$(rewrite write) || exit
 ask rm -f -v "$name" >/dev/null 2>&1

@@ -154,6 +154,7 @@ wait_ready() {
 read_files
 asked=''
 [ -z "$services" ] || asked=$(rewrite images | sed 's/ .*//' | tr '\n' ' ')
+refuse_far_mounts
 made=$plain
 prepare_images
 start_services

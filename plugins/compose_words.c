@@ -2,6 +2,7 @@
 #include "compose_words.h"
 #include "compose_awk.h"
 #include "compose_lib_sh.h"
+#include "compose_mounts_awk.h"
 #include "safeguard.h"
 
 #include <ctype.h>
@@ -159,8 +160,10 @@ static void write_path(FILE *to, const char *folder, const char *path, size_t n)
     fprintf(to, "%.*s\n", (int)n, path);
 }
 
-/* A word a line: -f and the path of each file, --env-file and its path. NULL: no memory. */
-static char *client_words(const struct ciplug_api *api, const struct ciplug_command *command)
+/* A word a line: -f and the path of each file, from that folder, --env-file and its path. NULL: no
+ * memory. */
+static char *client_words(const struct ciplug_api *api, const struct ciplug_command *command,
+                          const char *from)
 {
     char *text = NULL;
     size_t size;
@@ -173,12 +176,12 @@ static char *client_words(const struct ciplug_api *api, const struct ciplug_comm
     for (file += strspn(file, WHITE); *file; file += strspn(file, WHITE)) {
         size_t n = strcspn(file, WHITE);
         fputs("-f\n", to);
-        write_path(to, command->config_dir, file, n);
+        write_path(to, from, file, n);
         file += n;
     }
     if (env_file && *env_file) {
         fputs("--env-file\n", to);
-        write_path(to, command->config_dir, env_file, strlen(env_file));
+        write_path(to, from, env_file, strlen(env_file));
     }
     if (fclose(to)) {
         free(text);
@@ -189,10 +192,10 @@ static char *client_words(const struct ciplug_api *api, const struct ciplug_comm
 
 /* The folder of the first file: where the client looks for .env, as it does by itself. The
  * caller's; NULL: no memory. */
-static char *project_folder(const char *words, const char *config_dir)
+static char *project_folder(const char *words, const char *from)
 {
     if (strncmp(words, "-f\n", 3) != 0)
-        return strdup(config_dir);
+        return strdup(from);
     const char *path = words + 3, *end = strchr(path, '\n'), *slash = end;
     while (slash > path && *slash != '/')
         slash--;
@@ -220,6 +223,27 @@ static void set_images(struct engine_line *line, const char *folder)
     compose_set(line, "images", text);
 }
 
+/* The files at the place where the client runs, and names for images by those here: a copy there is
+ * another one in each run. */
+static void set_files(struct engine_line *line, const struct ciplug_command *command)
+{
+    char *words = client_words(line->api, command, command->paths_from);
+    char *folder = words ? project_folder(words, command->paths_from) : NULL;
+    char *words_here = client_words(line->api, command, command->config_dir);
+    char *folder_here = words_here ? project_folder(words_here, command->config_dir) : NULL;
+    if (folder && folder_here) {
+        compose_set(line, "directory", folder);
+        compose_set(line, "files", words);
+        set_images(line, folder_here);
+    } else {
+        line->failed = true;
+    }
+    free(folder_here);
+    free(words_here);
+    free(folder);
+    free(words);
+}
+
 static void set_text(struct engine_line *line, const char *script)
 {
     size_t size = sizeof compose_lib_text + strlen(script);
@@ -242,17 +266,7 @@ struct engine_line compose_script(const struct ciplug_api *api,
     compose_set(&line, "project", compose_project(command));
     compose_set(&line, "run", command->run);
     compose_set(&line, "owner", command->owner);
-    char *words = client_words(api, command);
-    char *folder = words ? project_folder(words, command->config_dir) : NULL;
-    if (folder) {
-        compose_set(&line, "directory", folder);
-        compose_set(&line, "files", words);
-        set_images(&line, folder);
-    } else {
-        line.failed = true;
-    }
-    free(folder);
-    free(words);
+    set_files(&line, command);
     compose_pass_words(&line, command, "binary");
     compose_pass_words(&line, command, "profiles");
     compose_pass_words(&line, command, "services");
@@ -260,6 +274,8 @@ struct engine_line compose_script(const struct ciplug_api *api,
     compose_pass(&line, command, "pool", "pool");
     compose_pass(&line, command, "pool_size", "size");
     compose_set(&line, "program", compose_awk_text);
+    if (SAFEGUARD(mounts_are_here))
+        compose_set(&line, "mounts", compose_mounts_awk_text);
     return line;
 }
 
@@ -298,7 +314,7 @@ static struct engine_line shown_client(const struct ciplug_api *api,
     struct engine_line line = {.api = api, .out = out};
     const char *binary = api->option(api, command, "binary");
     engine_words(&line, NULL, binary && *binary ? binary : usual_client());
-    char *words = client_words(api, command), *rest = words;
+    char *words = client_words(api, command, command->paths_from), *rest = words;
     if (!words)
         line.failed = true;
     for (char *word; rest && (word = strsep(&rest, "\n")) && *word;)

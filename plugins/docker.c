@@ -209,6 +209,8 @@ static int run_build(void *self, const struct ciplug_command *command,
     if (!image)
         return -1;
     int room = make_room(api, command, out);
+    struct engine_line volumes = {.api = api, .out = out};
+    docker_find_volumes(&volumes, command, docker_client(api, command));
     struct engine_line line = docker_begin(api, command, out, "run");
     add_container(&line, command);
     add_user(&line, command);
@@ -219,7 +221,7 @@ static int run_build(void *self, const struct ciplug_command *command,
     engine_word(&line, image);
     engine_inner(&line, inner);
     free(image);
-    if (room < 0 || engine_end(&line) < 0)
+    if (room < 0 || volumes.failed || engine_end(&line) < 0)
         return -1;
     return engine_intent(api, command, docker_client(api, command));
 }
@@ -419,6 +421,11 @@ static int engine_only_check(void *self, const struct ciplug_command *command,
     return engine_check(api, docker_client(api, command), "exec", NULL, NULL, out);
 }
 
+static int docker_reach(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
+{
+    return engine_reach(api_of(self), docker_client(api_of(self), command), out);
+}
+
 static int docker_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out)
 {
     const struct ciplug_api *api = api_of(self);
@@ -434,6 +441,7 @@ static const struct ciplug_builder build_builder = {
     .flags = CIPLUG_BUILDER_LEAF | CIPLUG_BUILDER_CREATES,
     .build = build_build,
     .check = build_check,
+    .reach = docker_reach,
 };
 static const struct ciplug_builder run_builder = {
     .size = sizeof run_builder,
@@ -446,6 +454,7 @@ static const struct ciplug_builder run_builder = {
     .evidence = run_evidence,
     .fetch = run_fetch,
     .check = run_check,
+    .reach = docker_reach,
     .enter = run_enter,
 };
 static const struct ciplug_builder exec_builder = {
@@ -459,6 +468,7 @@ static const struct ciplug_builder exec_builder = {
     .evidence = exec_evidence,
     .fetch = exec_fetch,
     .check = engine_only_check,
+    .reach = docker_reach,
     .enter = exec_enter,
 };
 static const struct ciplug_builder rm_builder = {
@@ -468,6 +478,7 @@ static const struct ciplug_builder rm_builder = {
     .flags = CIPLUG_BUILDER_LEAF,
     .build = rm_build,
     .check = engine_only_check,
+    .reach = docker_reach,
 };
 static const struct ciplug_builder *const docker_builders[] = {&build_builder, &run_builder,
                                                                &exec_builder, &rm_builder, NULL};

@@ -39,7 +39,13 @@ char *docker_image_to_run(const struct ciplug_api *api, const struct ciplug_comm
 /* The container that docker.run makes, with a name of its own for each attempt; the caller's.
  * NULL: no memory. */
 char *docker_name_to_run(const struct ciplug_api *api, const struct ciplug_command *command);
-/* -v for each of the volumes. */
+/* -v for each of the volumes, unless docker_find_volumes() did that. */
 void docker_volumes(struct engine_line *line, const struct ciplug_command *command);
+/* In front of all: where the client runs on another machine, a script that adds the volumes, since
+ * only there it is known where they are. */
+void docker_find_volumes(struct engine_line *line, const struct ciplug_command *command,
+                         const char *client);
+/* Whether it is that. */
+bool docker_volumes_away(const struct ciplug_command *command, const char *volumes);
 
 #endif

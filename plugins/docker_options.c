@@ -110,38 +110,6 @@ char *docker_name_to_run(const struct ciplug_api *api, const struct ciplug_comma
     return text;
 }
 
-/* One -v: what begins with a dot is a path beside the configuration. */
-static void add_volume(struct engine_line *line, const char *config_dir, const char *word, size_t n)
-{
-    char *text = NULL;
-    bool relative = *word == '.' && config_dir;
-    if (*word == '-') {
-        docker_complain(line->api, "a volume begins with a dash");
-        line->failed = true;
-    } else if (relative && strchr(config_dir, ':')) {
-        docker_complain(line->api,
-                        "a volume beside the configuration cannot be named to the engine: "
-                        "there is a ':' in that folder's name");
-        line->failed = true;
-    } else if (asprintf(&text, "%s%s%.*s", relative ? config_dir : "", relative ? "/" : "", (int)n,
-                        word) < 0) {
-        text = NULL;
-    }
-    engine_word(line, "-v");
-    engine_word(line, text);
-    free(text);
-}
-
-void docker_volumes(struct engine_line *line, const struct ciplug_command *command)
-{
-    const char *words = docker_option(line->api, command, "volumes");
-    while (words && *(words += strspn(words, WHITE))) {
-        size_t n = strcspn(words, WHITE);
-        add_volume(line, command->config_dir, words, n);
-        words += n;
-    }
-}
-
 #define OPTION(label, kind, standard, text)                                                        \
     &(const struct ciplug_option)                                                                  \
     {                                                                                              \

@@ -254,6 +254,33 @@ int engine_reap(const struct ciplug_api *api, const char *client,
     return engine_end(&line);
 }
 
+/* ---- where it is ---- */
+
+const char *engine_elsewhere(const struct ciplug_api *api, const struct ciplug_command *command)
+{
+    static const char *const here[] = {
+        "unix:", "npipe:", "fd:", "tcp://127.", "tcp://localhost", "tcp://[::1]"};
+    const char *host = api->variable ? api->variable(api, command, "DOCKER_HOST") : NULL;
+    if (!host || !*host)
+        return NULL;
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++) {
+        if (strncmp(host, here[i], strlen(here[i])) == 0)
+            return NULL;
+    }
+    return host;
+}
+
+int engine_reach(const struct ciplug_api *api, const char *client, struct ciplug_argv *out)
+{
+    struct engine_line line = script(api, out, "reach", client);
+    return engine_end(&line);
+}
+
+const char *engine_script(void)
+{
+    return engine_text;
+}
+
 /* ---- beside a command ---- */
 
 static void add_place(struct engine_line *line, const struct engine_place *place)

@@ -94,6 +94,13 @@ int engine_evidence(const struct ciplug_api *api, const struct engine_place *pla
                     struct ciplug_argv *out);
 int engine_fetch(const struct ciplug_api *api, const struct engine_place *place,
                  const char *const *patterns, struct ciplug_argv *out);
+/* reach(): the engine answers. */
+int engine_reach(const struct ciplug_api *api, const char *client, struct ciplug_argv *out);
+/* Where the engine is, if that is another machine than the one on which the client runs; NULL: it
+ * is here, or nobody knows. A port of the loopback is here. */
+const char *engine_elsewhere(const struct ciplug_api *api, const struct ciplug_command *command);
+/* engine.sh, for other scripts. */
+const char *engine_script(void);
 /* The engine answers, has room; `verb` run: the image is there or will be pulled; build: the
  * dockerfile is there. Both may be NULL. */
 int engine_check(const struct ciplug_api *api, const char *client, const char *verb,

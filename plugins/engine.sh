@@ -164,7 +164,9 @@ remove() {
     fail "$(name_of "$1") cannot be removed: $(first_line)"
 }
 
-# ---- alive: PLACE ABSENT (yes: one that is not there may still be on its way, as of docker run)
+# ---- reach; alive: PLACE ABSENT (yes: one that is not there may still be on its way, as of docker run)
+
+reach() { answers || fail "the engine does not answer: $why"; }
 
 alive() {
     patience=4

@@ -124,6 +124,11 @@ struct ciplug_command {
     uint32_t host_slot;  /* the worker's position among those of its host, 1..; 0: not placed yet */
     uint32_t host_slots; /* how many its host has */
     int32_t synced;      /* 1: for a builder of a [host] with `sync = yes` */
+    int32_t away; /* 1: what it writes does not run here: a builder outside of it brings it to
+                     another machine */
+    const char *paths_from; /* where relative paths of the file start there, and options of type
+                               PATH with them: config_dir; or ".", the folder in which it starts,
+                               where the workspace is brought along */
 };
 
 /* How it ended. */
@@ -232,6 +237,11 @@ struct ciplug_api {
      * shell elsewhere runs them (ssh). The variables of `argv` go along by env(1), and are no
      * longer set for the process here. 0, or -1 (there is no such word). */
     int (*argv_join)(struct ciplug_argv *argv, size_t first);
+    /* Since 1.3, inside a builder's callbacks. The value that this variable has for the process
+     * that is started with what it writes, as far as the core knows. NULL: unset, or masked.
+     * Borrowed until the callback returns. */
+    const char *(*variable)(const struct ciplug_api *api, const struct ciplug_command *command,
+                            const char *name);
 };
 
 /* What a run said that it would create; from its journal, so of a file that anybody may have
@@ -327,6 +337,12 @@ struct ciplug_builder {
     /* Each time when that is at work, before the first command starts there: the workspace. Exit 0
      * within 10 minutes: the host can be used. intent() may be called. */
     int (*prepare)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
+
+    /* Since 1.3, of any builder; `command` is of no step and stands on the first slot of a [host].
+     * Exit 0 within 10 s: what the builder needs there answers (an engine); its last line says why
+     * not. Asked before the first command of a host that uses it, when a host that was lost is
+     * tried again, and when a LEAF has failed there: that may have been its place. */
+    int (*reach)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 };
 
 struct ciplug_reporter {

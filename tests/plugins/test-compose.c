@@ -75,6 +75,7 @@ static const struct ciplug_command command = {
     .run = "abcd1234",
     .owner = "boot.1.2",
     .config_dir = "/home/me/My App",
+    .paths_from = "/home/me/My App",
     .env = variables,
     .started = "2026-01-02T03:04:05.000Z",
 };

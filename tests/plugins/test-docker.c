@@ -79,6 +79,7 @@ static const struct ciplug_command plain = {
     .run = "abcd1234",
     .owner = "boot.1.2",
     .config_dir = "/home/me/My App",
+    .paths_from = "/home/me/My App",
     .env = variables,
     .started = "2026-01-02T03:04:05.000Z",
 };
