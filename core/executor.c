@@ -384,7 +384,7 @@ static bool admitted(struct execution *execution)
 static bool declare(struct execution *execution)
 {
     const struct executor *executor = execution->executor;
-    if (execution->launch.n_intents == 0 ||
+    if (execution->launch.intents.n == 0 ||
         executor->hooks.intents(executor->data, &execution->launch) == 0)
         return true;
     AUTO_FREE char *why =

@@ -11,13 +11,25 @@
 #define VALUE_MAX 4096
 #define ENV_MAX   64
 
-static uint64_t hash_of(const char *kind, const char *what, const struct strv *env)
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    uint64_t hash = hash_bytes(HASH_START, kind, strlen(kind) + 1);
-    hash = hash_bytes(hash, what, strlen(what) + 1);
-    for (size_t i = 0; i < env->n; i++)
-        hash = hash_bytes(hash, env->v[i], strlen(env->v[i]) + 1);
+    return hash_bytes(hash, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+static uint64_t hash_of(const struct intent *intent)
+{
+    uint64_t hash = hash_text(HASH_START, intent->kind);
+    hash = hash_text(hash, intent->what);
+    hash = hash_text(hash, intent->by_kind);
+    hash = hash_text(hash, intent->by_what);
+    for (size_t i = 0; i < intent->env.n; i++)
+        hash = hash_text(hash, intent->env.v[i]);
     return hash;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 static bool same_env(const struct strv *a, const struct strv *b)
@@ -34,30 +46,50 @@ bool intent_is_ours(const char *kind)
     return strcmp(kind, INTENT_CGROUP) == 0 || strcmp(kind, INTENT_FOLDER) == 0;
 }
 
-bool intents_add(struct intents *intents, const char *kind, const char *what,
-                 const struct strv *env)
+static bool same(const struct intent *a, const struct intent *b)
 {
-    uint64_t hash = hash_of(kind, what, env);
+    return a->hash == b->hash && same_text(a->kind, b->kind) && same_text(a->what, b->what) &&
+           same_text(a->by_kind, b->by_kind) && same_text(a->by_what, b->by_what) &&
+           same_env(&a->env, &b->env);
+}
+
+bool intents_add(struct intents *intents, const struct intent *intent)
+{
+    struct intent copy = {.kind = intent->kind,
+                          .what = intent->what,
+                          .by_kind = intent->by_kind,
+                          .by_what = intent->by_what,
+                          .env = intent->env,
+                          .host = intent->host};
+    copy.hash = hash_of(&copy);
     for (size_t i = 0; i < intents->n; i++) {
-        const struct intent *known = &intents->list[i];
-        if (known->hash == hash && strcmp(known->kind, kind) == 0 &&
-            strcmp(known->what, what) == 0 && same_env(&known->env, env))
+        if (same(&intents->list[i], &copy))
             return false;
     }
+    copy.kind = xstrdup(intent->kind);
+    copy.what = xstrdup(intent->what);
+    copy.by_kind = intent->by_kind ? xstrdup(intent->by_kind) : NULL;
+    copy.by_what = intent->by_what ? xstrdup(intent->by_what) : NULL;
+    copy.env = (struct strv)STRV_INIT;
+    strv_copy(&copy.env, &intent->env);
     ARRAY_GROW(intents->list, intents->n, intents->alloc);
-    struct intent *intent = &intents->list[intents->n++];
-    *intent = (struct intent){.kind = xstrdup(kind), .what = xstrdup(what), .hash = hash};
-    strv_copy(&intent->env, env);
+    intents->list[intents->n++] = copy;
     return true;
+}
+
+void intent_clear(struct intent *intent)
+{
+    free(intent->kind);
+    free(intent->what);
+    free(intent->by_kind);
+    free(intent->by_what);
+    strv_free(&intent->env);
 }
 
 void intents_free(struct intents *intents)
 {
-    for (size_t i = 0; i < intents->n; i++) {
-        free(intents->list[i].kind);
-        free(intents->list[i].what);
-        strv_free(&intents->list[i].env);
-    }
+    for (size_t i = 0; i < intents->n; i++)
+        intent_clear(&intents->list[i]);
     free(intents->list);
     *intents = (struct intents){0};
 }
@@ -130,6 +162,9 @@ char *intent_disbelieved(const struct intent *intent)
         return NULL;
     if (!is_line(intent->what, WHAT_MAX) || !utf8_valid(intent->what, strlen(intent->what)))
         return xstrdup("its journal names nothing that could be asked for");
+    if (intent->by_what && (!is_line(intent->by_what, WHAT_MAX) ||
+                            !utf8_valid(intent->by_what, strlen(intent->by_what))))
+        return xstrdup("its journal names no way that could be gone");
     for (size_t i = 0; i < intent->env.n; i++) {
         char *why = i < ENV_MAX ? disbelieved_variable(intent->kind, intent->env.v[i])
                                 : xstrdup("its journal sets too many variables");

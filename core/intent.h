@@ -15,7 +15,9 @@
 struct intent {
     char *kind; /* "cgroup", or a plugin's name */
     char *what;
-    struct strv env;  /* NAME=VALUE; NAME: is not set there */
+    struct strv env; /* NAME=VALUE; NAME: is not set there */
+    char *by_kind;   /* the plugin through which it is reached, and what leads there; NULL: it is */
+    char *by_what;   /* reached from here */
     const char *host; /* for which it was made; NULL: of a journal. The plan's */
     uint64_t hash;
 };
@@ -31,8 +33,9 @@ struct intents {
 };
 
 /* Copies. False: it is among them already. */
-bool intents_add(struct intents *intents, const char *kind, const char *what,
-                 const struct strv *env);
+bool intents_add(struct intents *intents, const struct intent *intent);
+/* What stands behind it. */
+void intent_clear(struct intent *intent);
 void intents_free(struct intents *intents);
 /* Whether a variable of that name may be in an intent of that kind. */
 bool intent_variable(const char *kind, const char *name, size_t length);

@@ -142,13 +142,19 @@ int journal_event(struct journal *journal, const struct ciplug_event *event,
     return append_and_free(journal, record_event(event, extra, journal->seq + 1, journal->mask));
 }
 
-int journal_intent(struct journal *journal, const char *kind, const char *what,
-                   const struct strv *env)
+int journal_intent(struct journal *journal, const struct intent *intent)
 {
     if (!usable(journal))
         return -1;
-    return append_and_free(journal,
-                           record_intent(kind, what, env, journal->seq + 1, journal->mask));
+    return append_and_free(journal, record_intent(intent, journal->seq + 1, journal->mask));
+}
+
+int journal_own_intent(struct journal *journal, const char *kind, const char *what)
+{
+    struct intent intent = {.kind = xstrdup(kind), .what = xstrdup(what)};
+    int result = journal_intent(journal, &intent);
+    intent_clear(&intent);
+    return result;
 }
 
 int journal_run_reaped(struct journal *journal, const struct journal_reaped *reaped)

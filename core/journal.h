@@ -24,6 +24,7 @@
 #ifndef CIPLUG_CORE_JOURNAL_H
 #define CIPLUG_CORE_JOURNAL_H
 
+#include "intent.h"
 #include "ledger.h"
 #include "strbuf.h"
 #include <ciplug/plugin.h>
@@ -68,9 +69,9 @@ struct journal_extra {
 };
 int journal_event(struct journal *journal, const struct ciplug_event *event,
                   const struct journal_extra *extra);
-/* `env`: what leads there, NAME=VALUE or, unset, NAME; NULL: nothing. */
-int journal_intent(struct journal *journal, const char *kind, const char *what,
-                   const struct strv *env);
+int journal_intent(struct journal *journal, const struct intent *intent);
+/* Of a kind of the core's. */
+int journal_own_intent(struct journal *journal, const char *kind, const char *what);
 /* Gives back what was reserved. Closing twice does nothing. */
 int journal_close(struct journal *journal);
 

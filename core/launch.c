@@ -261,9 +261,7 @@ void launch_free(struct launch *launch)
     strv_free(&launch->own);
     strv_free(&launch->env_names);
     strbuf_free(&launch->prelude);
-    for (size_t i = 0; i < launch->n_intents; i++)
-        launch_intent_clear(&launch->intents[i]);
-    free(launch->intents);
+    intents_free(&launch->intents);
     argv_free(&launch->side);
     free(launch->shown);
     strv_free(&launch->items);

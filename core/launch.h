@@ -8,6 +8,7 @@
 
 #include "argv.h"
 #include "guard.h"
+#include "intent.h"
 #include "mask.h"
 #include "plan.h"
 #include <ciplug/plugin.h>
@@ -35,24 +36,16 @@ struct launch_place {
     bool unguarded;     /* there is no shell at the place */
 };
 
-/* What the command may create outside, as its builder said. */
-struct launch_intent {
-    char *kind; /* the plugin's name */
-    char *what;
-    struct strv env; /* NAME=VALUE, of the variables that its removal needs */
-};
-
 struct launch {
     struct ciplug_command command; /* points into this struct: do not copy */
     struct argv argv;              /* what reaches the place */
     bool guarded;                  /* a guard stands in front of the command there: */
     char nonce[GUARD_NONCE_SIZE];
-    struct strbuf prelude;         /* and gets this on its input */
-    bool may_do_without;           /* `guard = auto`: a place without a shell is no error */
-    struct launch_intent *intents; /* each different one once */
-    size_t n_intents;
-    struct argv side; /* environment and folder for `ready`, `on_failure`: no words */
-    char *shown;      /* argv for people: quoted, secrets by name, without a guard */
+    struct strbuf prelude;  /* and gets this on its input */
+    bool may_do_without;    /* `guard = auto`: a place without a shell is no error */
+    struct intents intents; /* what it may create outside, as its builders said */
+    struct argv side;       /* environment and folder for `ready`, `on_failure`: no words */
+    char *shown;            /* argv for people: quoted, secrets by name, without a guard */
     /* Storage behind `command`. */
     struct strv items; /* of the source, for {items} */
     struct strv names; /* of the units, for events: what --resume knows them by */

@@ -40,8 +40,9 @@ static size_t next_remote(const struct chain *chain, size_t i)
     return i;
 }
 
-void chain_at(const struct chain *chain, size_t i)
+void chain_at(struct chain *chain, size_t i)
 {
+    chain->at = i;
     struct launch *launch = chain->launch;
     struct ciplug_command *command = &launch->command;
     bool own = i >= launch->step->n_uses;
@@ -75,24 +76,6 @@ static const char *option_value(void *data, const struct plugin *plugin,
     return value;
 }
 
-void launch_intent_clear(struct launch_intent *intent)
-{
-    free(intent->kind);
-    free(intent->what);
-    strv_free(&intent->env);
-}
-
-static bool same_intent(const struct launch_intent *a, const struct launch_intent *b)
-{
-    if (strcmp(a->kind, b->kind) != 0 || strcmp(a->what, b->what) != 0 || a->env.n != b->env.n)
-        return false;
-    for (size_t i = 0; i < a->env.n; i++) {
-        if (strcmp(a->env.v[i], b->env.v[i]) != 0)
-            return false;
-    }
-    return true;
-}
-
 /* What the client gets: the command's own, the host's, or ours. */
 static const char *client_variable(const struct launch *launch, const char *name)
 {
@@ -109,29 +92,68 @@ static const char *variable(void *data, const char *name)
     return value && plan_holds_secret(launch->launcher->plan, value) ? NULL : value;
 }
 
+/* The builder through which the one that is asked reaches its place, or that reaches it itself;
+ * NULL: the place is here. */
+static const struct use *way_of(const struct chain *chain)
+{
+    size_t i = next_remote(chain, chain->at);
+    if (i == chain->at && !chain_use(chain, i)->builder->way)
+        i = next_remote(chain, i + 1);
+    const struct use *use = i < chain->n ? chain_use(chain, i) : NULL;
+    return use && use->builder->way ? use : NULL;
+}
+
+/* Its words, with blanks between them. The caller's; NULL after a message. */
+static char *words_of_way(struct launch *launch, const struct use *use)
+{
+    struct ciplug_argv out = {ARGV_INIT};
+    struct strbuf text = STRBUF_INIT;
+    int result;
+    PLUGIN_CALL(use->plugin->table.name,
+                result = use->builder->way(use->plugin->self, &launch->command, &out));
+    for (size_t i = 0; i < out.argv.words.n; i++)
+        strbuf_addf(&text, "%s%s", i ? " " : "", out.argv.words.v[i]);
+    argv_free(&out.argv);
+    if (result == 0 && text.len > 0)
+        return strbuf_detach(&text);
+    strbuf_free(&text);
+    return NULL;
+}
+
+/* What is reached from here needs the variables that lead there from here. */
+static void add_variables(const struct launch *launch, const char *const *names, bool here,
+                          struct strv *env)
+{
+    for (; names && *names; names++) {
+        const char *value =
+            here ? client_variable(launch, *names) : strv_getenv(&launch->own, *names);
+        /* Unset is a place, too, and not that of whoever removes it. */
+        if (!value && here)
+            strv_push(env, *names);
+        else if (value && !plan_holds_secret(launch->launcher->plan, value))
+            strv_take(env, xasprintf("%s=%s", *names, value));
+    }
+}
+
 static int take_intent(void *data, const struct plugin *plugin, const char *what,
                        const char *const *names)
 {
-    struct launch *launch = ((const struct chain *)data)->launch;
-    const struct plan *plan = launch->launcher->plan;
-    struct launch_intent intent = {.kind = xstrdup(plugin->table.name), .what = xstrdup(what)};
-    for (; names && *names; names++) {
-        const char *value = client_variable(launch, *names);
-        /* Unset is a place, too, and not that of whoever removes it. */
-        if (!value)
-            strv_push(&intent.env, *names);
-        else if (!plan_holds_secret(plan, value))
-            strv_take(&intent.env, xasprintf("%s=%s", *names, value));
+    const struct chain *chain = data;
+    struct launch *launch = chain->launch;
+    const struct use *way = way_of(chain);
+    struct intent intent = {.kind = xstrdup(plugin->table.name), .what = xstrdup(what)};
+    if (way) {
+        intent.by_kind = xstrdup(way->plugin->table.name);
+        intent.by_what = words_of_way(launch, way);
     }
-    for (size_t i = 0; i < launch->n_intents; i++) {
-        if (same_intent(&launch->intents[i], &intent)) {
-            launch_intent_clear(&intent);
-            return 0;
-        }
-    }
-    launch->intents = xrealloc(launch->intents, (launch->n_intents + 1) * sizeof intent);
-    launch->intents[launch->n_intents++] = intent;
-    return 0;
+    if (launch->command.worker)
+        intent.host = plan_slot_host(launch->launcher->plan, launch->command.worker)->name;
+    add_variables(launch, names, !way, &intent.env);
+    int result = way && !intent.by_what ? -1 : 0;
+    if (result == 0)
+        (void)intents_add(&launch->intents, &intent);
+    intent_clear(&intent);
+    return result;
 }
 
 void chain_ask(struct chain *chain)

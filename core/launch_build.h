@@ -14,13 +14,14 @@ struct chain {
     struct launch *launch;
     const struct host *host;
     size_t n;
+    size_t at; /* which of them is asked */
 };
 
 struct chain chain_of(struct launch *launch);
 /* From the innermost, 0, outwards. */
 const struct use *chain_use(const struct chain *chain, size_t i);
 /* Set what of `command` depends on which builder is asked. */
-void chain_at(const struct chain *chain, size_t i);
+void chain_at(struct chain *chain, size_t i);
 /* Between these two, plugins may ask for options and the like of the command. */
 void chain_ask(struct chain *chain);
 void chain_asked(const struct chain *chain);
@@ -38,6 +39,5 @@ int launch_build(struct launch *launch, const struct launch_place *place, char *
 int launch_surroundings(struct launch *launch, const struct launcher *launcher,
                         const struct launch_place *place, char **error);
 struct expand_vars launch_vars(const struct launch *launch);
-void launch_intent_clear(struct launch_intent *intent);
 
 #endif

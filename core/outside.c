@@ -44,36 +44,62 @@ static struct plugin *find(const struct outside_request *request, const char *na
     return load(request->more, name, why);
 }
 
-/* 1: *argv is to be run; 0: nothing is to be done; -1 with *why, the caller's. */
-static int ask(const struct outside_request *request, const struct intent *intent,
-               struct argv *argv, char **why)
+/* What a plugin says. 1: words in *out; 0: nothing is to be done; -1 with *why, the caller's. */
+static int ask_plugin(const struct outside_request *request, const char *kind, const char *what,
+                      const struct ciplug_argv *inner, struct ciplug_argv *out, char **why)
 {
-    struct plugin *plugin = find(request, intent->kind, why);
+    struct plugin *plugin = find(request, kind, why);
     if (!plugin)
         return -1;
     if (!plugin->table.reap) {
-        *why = xasprintf("plugin '%s' does not say how to remove it", intent->kind);
+        *why = xasprintf("plugin '%s' does not say how to remove it", kind);
         return -1;
     }
-    const struct ciplug_intent asked = {
-        .size = sizeof asked, .run = request->run, .what = intent->what, .owner = request->owner};
-    struct ciplug_argv out = {ARGV_INIT};
+    const struct ciplug_intent asked = {.size = sizeof asked,
+                                        .run = request->run,
+                                        .what = what,
+                                        .owner = request->owner,
+                                        .inner = inner};
     int result;
-    PLUGIN_CALL(plugin->table.name, result = plugin->table.reap(plugin->self, &asked, &out));
-    if (result < 0) {
-        *why = xasprintf("plugin '%s' does not take it for one of its own", intent->kind);
-        argv_free(&out.argv);
-        return -1;
+    PLUGIN_CALL(plugin->table.name, result = plugin->table.reap(plugin->self, &asked, out));
+    if (result == 0)
+        return out->argv.words.n > 0;
+    *why = xasprintf("plugin '%s' does not take it for one of its own", kind);
+    return -1;
+}
+
+/* Its variables: of a process here, where "NAME" alone takes one away, or of one elsewhere. */
+static void set_variables(const struct intent *intent, struct argv *argv)
+{
+    for (size_t i = 0; i < intent->env.n; i++) {
+        if (!intent->by_kind || strchr(intent->env.v[i], '='))
+            strv_setenv(&argv->env, intent->env.v[i]);
     }
-    *argv = out.argv;
-    return argv->words.n > 0;
+}
+
+/* The same, as a command that is run here. */
+static int ask(const struct outside_request *request, const struct intent *intent,
+               struct argv *argv, char **why)
+{
+    struct ciplug_argv inner = {ARGV_INIT}, outer = {ARGV_INIT};
+    int asked = ask_plugin(request, intent->kind, intent->what, NULL, &inner, why);
+    if (asked > 0)
+        set_variables(intent, &inner.argv);
+    if (asked > 0 && intent->by_kind) {
+        asked = ask_plugin(request, intent->by_kind, intent->by_what ? intent->by_what : "", &inner,
+                           &outer, why);
+        argv_free(&inner.argv);
+        inner = outer;
+    }
+    if (asked > 0)
+        *argv = inner.argv;
+    else
+        argv_free(&inner.argv);
+    return asked;
 }
 
 static void add_errand(struct outside *outside, size_t at, struct argv *argv, uint64_t each_ns)
 {
-    const struct intent *intent = &outside->intents->list[at];
-    for (size_t i = 0; i < intent->env.n; i++)
-        strv_setenv(&argv->env, intent->env.v[i]);
     /* No file of a folder that happens to be the current one has a say. */
     if (!argv->cwd)
         argv->cwd = xstrdup("/");

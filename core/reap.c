@@ -175,14 +175,23 @@ static void read_header(struct dead *dead, const json_t *record)
     dead->start = (uint64_t)json_integer_value(json_object_get(record, "pid_started"));
 }
 
+static char *copy_of(const json_t *record, const char *name)
+{
+    const char *text = json_string_value(json_object_get(record, name));
+    return text ? xstrdup(text) : NULL;
+}
+
 static void read_intent(struct dead *dead, const json_t *record)
 {
-    AUTO_STRV struct strv env = STRV_INIT;
+    struct intent intent = {.kind = copy_of(record, "kind"),
+                            .what = copy_of(record, "what"),
+                            .by_kind = copy_of(record, "by_kind"),
+                            .by_what = copy_of(record, "by_what")};
     const json_t *texts = json_object_get(record, "env");
     for (size_t i = 0; i < json_array_size(texts); i++)
-        strv_push(&env, json_string_value(json_array_get(texts, i)));
-    (void)intents_add(&dead->intents, json_string_value(json_object_get(record, "kind")),
-                      json_string_value(json_object_get(record, "what")), &env);
+        strv_push(&intent.env, json_string_value(json_array_get(texts, i)));
+    (void)intents_add(&dead->intents, &intent);
+    intent_clear(&intent);
 }
 
 static void read_reaped(struct dead *dead, const json_t *record)

@@ -403,14 +403,17 @@ json_t *record_event(const struct ciplug_event *event, const struct journal_extr
     return record_end(&record);
 }
 
-json_t *record_intent(const char *kind, const char *what, const struct strv *env, uint64_t seq,
-                      const struct mask *mask)
+json_t *record_intent(const struct intent *intent, uint64_t seq, const struct mask *mask)
 {
     struct record record = record_start("intent", seq, 0, mask);
-    put_name(&record, "kind", kind);
-    put_text(&record, "what", what);
-    if (env && env->n > 0)
-        put_texts(&record, "env", env);
+    put_name(&record, "kind", intent->kind);
+    put_text(&record, "what", intent->what);
+    if (intent->by_kind) {
+        put_name(&record, "by_kind", intent->by_kind);
+        put_text(&record, "by_what", intent->by_what);
+    }
+    if (intent->env.n > 0)
+        put_texts(&record, "env", &intent->env);
     return record_end(&record);
 }
 

@@ -22,8 +22,7 @@ json_t *record_run_started(const struct ciplug_event *event, const struct journa
                            uint64_t seq, const struct mask *mask);
 json_t *record_event(const struct ciplug_event *event, const struct journal_extra *extra,
                      uint64_t seq, const struct mask *mask);
-json_t *record_intent(const char *kind, const char *what, const struct strv *env, uint64_t seq,
-                      const struct mask *mask);
+json_t *record_intent(const struct intent *intent, uint64_t seq, const struct mask *mask);
 json_t *record_reaped(const struct journal_reaped *reaped, uint64_t seq);
 
 /* Of this boot, the caller's; NULL where the kernel does not say. */

@@ -357,7 +357,8 @@ static void read_event(struct reading *reading, const struct replay *replay, int
 
 static void check_intent(struct reading *reading)
 {
-    if (!get_text(reading, "kind") || !get_text(reading, "what"))
+    if (!get_text(reading, "kind") || !get_text(reading, "what") ||
+        !get_text(reading, "by_kind") != !get_text(reading, "by_what"))
         reading->bad = true;
     const json_t *env = get_array(reading, "env");
     for (size_t i = 0; i < json_array_size(env); i++)

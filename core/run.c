@@ -316,7 +316,7 @@ static void begin(struct run *run)
     run_begin_schedule(run, false);
     run_emit_started(run);
     if (run->keeper->cgroup[0])
-        (void)journal_intent(&run->journal, INTENT_CGROUP, run->keeper->cgroup, NULL);
+        (void)journal_own_intent(&run->journal, INTENT_CGROUP, run->keeper->cgroup);
     for (size_t i = 0; i < run->plan->notices.n; i++)
         run_emit_notice(run, "%s", run->plan->notices.v[i]);
     const struct reap_sweep sweep = {.dir = &run->dir,

@@ -26,7 +26,7 @@ static void on_changed(void *data, size_t host, enum host_state state)
 static void on_folder(void *data, const char *path)
 {
     struct run *run = data;
-    if (journal_intent(&run->journal, INTENT_FOLDER, path, NULL) < 0)
+    if (journal_own_intent(&run->journal, INTENT_FOLDER, path) < 0)
         run->no_verdict = true;
 }
 

@@ -16,16 +16,11 @@
 
 int run_note_intents(struct run *run, const struct launch *launch)
 {
-    for (size_t i = 0; i < launch->n_intents; i++) {
-        const struct launch_intent *intent = &launch->intents[i];
-        bool fresh = intents_add(&run->intents, intent->kind, intent->what, &intent->env);
-        if (!fresh)
+    for (size_t i = 0; i < launch->intents.n; i++) {
+        const struct intent *intent = &launch->intents.list[i];
+        if (!intents_add(&run->intents, intent))
             continue;
-        if (launch->command.worker)
-            run->intents.list[run->intents.n - 1].host =
-                plan_slot_host(run->plan, launch->command.worker)->name;
-        if (SAFEGUARD(intent_before_start) &&
-            journal_intent(&run->journal, intent->kind, intent->what, &intent->env) < 0) {
+        if (SAFEGUARD(intent_before_start) && journal_intent(&run->journal, intent) < 0) {
             int error = run->journal.error;
             run_emit_journal_failed(run);
             errno = error;

@@ -469,7 +469,7 @@ remove_one() {
 reap_kind() {
     kind=$1 format=$2 remove=$3
     shift 3
-    all=$(listed "$kind" "$format" "$@") || fail "$all"
+    all=$(listed "$kind" "$format" "$@") || fail "$all" >&2
     found=$found$all
     if [ "$try" = last ] || [ -z "$all" ]; then return 0; fi
     while read -r id thing; do
@@ -482,7 +482,7 @@ LIST
 
 reap() {
     run=$1 owner=$2
-    [ -n "$owner" ] || fail 'it is not known who the run was'
+    [ -n "$owner" ] || fail 'it is not known who the run was' >&2
     for try in 1 2 3 4 last; do
         found=''
         [ "$try" = last ] || left=''
@@ -492,7 +492,7 @@ reap() {
         [ -n "$found" ] || return 0
         [ -z "$left" ] || pause 0.5
     done
-    fail "still there: ${left:-what came back again and again}"
+    fail "still there: ${left:-what came back again and again}" >&2
 }
 
 "$verb" "$@"

@@ -346,6 +346,7 @@ static const struct ciplug_builder ssh_builder = {
     .enter = ssh_enter,
     .hold = ssh_hold,
     .prepare = ssh_prepare,
+    .way = ssh_way,
 };
 static const struct ciplug_builder *const ssh_builders[] = {&ssh_builder, NULL};
 

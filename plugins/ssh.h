@@ -28,6 +28,7 @@ int ssh_join(struct engine_line *line, size_t first);
 
 /* The run's copy of the workspace, behind `before`. The caller's; NULL: no memory. */
 char *ssh_workspace(const struct ciplug_command *command, const char *before);
+int ssh_way(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out);
 

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHAT_MAX 2000
-#define WHITE    " \t\r\n\v\f"
+#define WHAT_MAX  1000
+#define WORKSPACE "workspace "
+#define WHITE     " \t\r\n\v\f"
 
 /* The run's copy of the workspace, behind `before`. The caller's. */
 char *ssh_workspace(const struct ciplug_command *command, const char *before)
@@ -22,25 +23,30 @@ char *ssh_workspace(const struct ciplug_command *command, const char *before)
     return path;
 }
 
-/* What reap() is told: FOLDER ADDRESS, and how to get there. */
+/* ADDRESS PORT IDENTITY OPTION...: how to get there. */
+int ssh_way(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
+{
+    const struct ciplug_api *api = ssh_api(self);
+    struct engine_line line = {.api = api, .out = out};
+    const char *address = api->option(api, command, "address");
+    const char *port = api->option(api, command, "port");
+    const char *identity = api->option(api, command, "identity");
+    if (ssh_accept(api, address) < 0)
+        return -1;
+    engine_word(&line, address);
+    engine_word(&line, port ? port : "-");
+    engine_word(&line, identity && !strpbrk(identity, WHITE) ? identity : "-");
+    engine_words(&line, NULL, api->option(api, command, "options"));
+    return engine_end(&line);
+}
+
+/* What reap() is told of it. */
 static int declare(const struct ciplug_api *api, const struct ciplug_command *command,
                    const char *folder)
 {
     char what[WHAT_MAX];
-    const char *port = api->option(api, command, "port");
-    const char *identity = api->option(api, command, "identity");
-    const char *options = api->option(api, command, "options");
-    int n = snprintf(what, sizeof what, "%s %s %s %s", folder, api->option(api, command, "address"),
-                     port ? port : "-", identity && !strpbrk(identity, WHITE) ? identity : "-");
-    bool failed = n < 0 || n >= WHAT_MAX;
-    while (!failed && options && *(options += strspn(options, WHITE))) {
-        int length = (int)strcspn(options, WHITE);
-        int more = snprintf(what + n, sizeof what - (size_t)n, " %.*s", length, options);
-        failed = more < 0 || n + more >= WHAT_MAX;
-        n += more;
-        options += length;
-    }
-    return failed ? -1 : api->intent(api, command, what, NULL);
+    int n = snprintf(what, sizeof what, WORKSPACE "%s", folder);
+    return n < 0 || n >= WHAT_MAX ? -1 : api->intent(api, command, what, NULL);
 }
 
 int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
@@ -138,30 +144,42 @@ static int add_way(struct engine_line *line, const char *address, const char *po
     return 0;
 }
 
-int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out)
+/* ssh to where the words of way() lead, and what is run there. */
+static int go_there(const struct ciplug_api *api, const struct ciplug_intent *intent,
+                    struct ciplug_argv *out)
 {
-    const struct ciplug_api *api = ssh_api(self);
+    static const char *const closed[] = {"ForwardAgent=no", "ForwardX11=no",
+                                         "ClearAllForwardings=yes"};
     char *copy = strdup(intent->what), *rest = copy;
     if (!copy)
         return -1;
-    const char *folder = cut_word(&rest), *address = cut_word(&rest);
-    const char *port = cut_word(&rest), *identity = cut_word(&rest);
+    const char *address = cut_word(&rest), *port = cut_word(&rest), *identity = cut_word(&rest);
     struct engine_line line = ssh_begin(api, NULL, out);
-    static const char *const closed[] = {"ForwardAgent=no", "ForwardX11=no",
-                                         "ClearAllForwardings=yes"};
     engine_word(&line, "-T");
     engine_pair(&line, "-S", "none");
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
         ssh_setting(&line, closed[i]);
-    int result = -1;
-    if (its_folder(intent, folder) && add_way(&line, address, port, identity, rest) == 0) {
-        size_t first = line.n;
-        const char *const words[] = {"sh",        "-c",   ssh_reap_text, "ciplug-ssh",
-                                     intent->run, folder, NULL};
-        for (size_t i = 0; words[i]; i++)
-            engine_word(&line, words[i]);
-        result = ssh_join(&line, first);
-    }
+    int result = add_way(&line, address, port, identity, rest);
+    size_t first = line.n;
     free(copy);
-    return result;
+    engine_inner(&line, intent->inner);
+    return result == 0 ? ssh_join(&line, first) : -1;
+}
+
+int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out)
+{
+    const struct ciplug_api *api = ssh_api(self);
+    if (intent->inner)
+        return go_there(api, intent, out);
+    const char *folder = strncmp(intent->what, WORKSPACE, sizeof WORKSPACE - 1) == 0
+                             ? intent->what + sizeof WORKSPACE - 1
+                             : NULL;
+    if (!its_folder(intent, folder))
+        return -1;
+    struct engine_line line = {.api = api, .out = out};
+    const char *const words[] = {"sh",        "-c",   ssh_reap_text, "ciplug-ssh",
+                                 intent->run, folder, NULL};
+    for (size_t i = 0; words[i]; i++)
+        engine_word(&line, words[i]);
+    return engine_end(&line);
 }

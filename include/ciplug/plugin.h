@@ -252,6 +252,8 @@ struct ciplug_intent {
     const char *what;  /* as given to intent() */
     const char *owner; /* as in struct ciplug_command, of the run that is dead or ends; NULL: its
                           journal does not say */
+    const struct ciplug_argv *inner; /* since 1.3; not NULL: `what` is what way() said; write the
+                                        command that runs this one there */
 };
 
 /* Types of options: the core checks and converts, so that a plugin sees only what fits. */
@@ -343,6 +345,10 @@ struct ciplug_builder {
      * not. Asked before the first command of a host that uses it, when a host that was lost is
      * tried again, and when a LEAF has failed there: that may have been its place. */
     int (*reach)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
+    /* Since 1.3, of REMOTE ones. Words without blanks by which the plugin's reap() finds the place
+     * again when the run is dead: this one, or a builder inside of it, creates something there.
+     * They are journaled with its intent, and what removes it is run there. */
+    int (*way)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 };
 
 struct ciplug_reporter {

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import procs  # noqa: E402
 from dead import kill_all_of  # noqa: E402
 from engine import EngineCase  # noqa: E402
+from far_engine import FarCase  # noqa: E402
 from harness import main, wait_for  # noqa: E402
 
 # One ignores signals, one has left the group, one both; all carry a number that nothing else has.
@@ -79,6 +80,21 @@ class Client(EngineCase):
         self.assertIn("processes were killed", reason)
 
 
+class Far(FarCase, Client):
+    """The same on an engine of another [host]."""
+
+    test_guard_is_killed = None
+
+    def client(self):
+        return wait_for(lambda: [pid for pid, line in procs.with_marker(self.marker) if "docker exec" in line], "the client")[0]
+
+    def ended(self, ciplug, *outcomes):
+        """A client that was killed is no lost host: the engine answers."""
+        reason = super().ended(ciplug, *outcomes)
+        self.assertNotIn("is lost", reason)
+        return reason
+
+
 class WithoutShell(EngineCase):
     def test_the_container_is_killed(self):
         """Of docker.run and docker.exec: what cannot be ended alone goes with its container."""
@@ -120,5 +136,5 @@ command = /sleep 54002
 
 
 if __name__ == "__main__":
-    main(controls={"guard_in_front": "Client.test_timeout",
+    main(controls={"guard_in_front": ["Client.test_timeout", "Far.test_timeout"],
                    "ended_at_its_place": ["Client.test_guard_is_killed", "WithoutShell.test_the_container_is_killed"]})

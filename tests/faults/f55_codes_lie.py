@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import EngineCase  # noqa: E402
+from far_engine import FarCase  # noqa: E402
 from harness import main, wait_for  # noqa: E402
 
 HEAD = "[ciplug]\nplugins = shell docker\n[docker]\ncontainer = box\nimage = ci-busybox:1\n"
@@ -66,6 +67,16 @@ class Lost(EngineCase):
         self.assertRegex(record["reason"].lower(), "no such container.*box")
 
 
+class FarCodes(FarCase, Codes):
+    """On an engine of another [host]."""
+
+    test_a_client_that_is_told_to_end_and_says_0 = test_signals_and_what_is_not_there = test_of_run = None
+
+
+class FarLost(FarCase, Lost):
+    """A container that is gone is no host that is lost."""
+
+
 if __name__ == "__main__":
-    main(controls={"guard_in_front": ["Lost.test_container_is_removed_in_the_middle",
+    main(controls={"guard_in_front": ["Lost.test_container_is_removed_in_the_middle", "FarLost.test_container_is_removed_in_the_middle",
                                       "Codes.test_a_client_that_is_told_to_end_and_says_0"]})

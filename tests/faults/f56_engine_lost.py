@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import Engine, EngineCase  # noqa: E402
+from far_engine import Relay  # noqa: E402
 from harness import Case, main, wait_for  # noqa: E402
 
 INI = """
@@ -94,5 +95,58 @@ class Lost(EngineCase):
         self.nothing_left()
 
 
+class OfAHost(Lost):
+    """Two engines, each a [host]: what the lost one was doing is done by the other one, and that is the verdict."""
+
+    test_killed = test_restarted = test_hangs = test_hangs_at_a_timeout = None
+
+    def setUp(self):
+        super().setUp()
+        self.other = Engine().start()
+        self.addCleanup(self.other.close)
+        self.other.image_busybox()
+        self.relays = [Relay(engine) for engine in (self.engine, self.other)]
+        for relay in self.relays:
+            self.addCleanup(relay.close)
+        self.env.pop("DOCKER_HOST")
+
+    def requeued(self, lose, command):
+        """Commands of both, the first one's engine is lost."""
+        hosts = "".join(f"[host {name}]\nenv.DOCKER_HOST = {relay.address}\n" for name, relay in zip("ab", self.relays))
+        ciplug = self.start(f"[ciplug]\nplugins = shell docker\nhosts = a b\n{hosts}[step s]\nuses = docker.run\ncount = 2\n"
+                            f"docker.image = ci-busybox:1\ngrace = 1s\ncommand = {command}\n")
+        wait_for(lambda: self.engine.processes("sleep 56003"), "the command")
+        lose()
+        ended = ciplug.wait(240)
+        records = sorted((record["host"], record["attempt"], record["outcome"]) for record in self.run_of().finished("s"))
+        self.assertEqual((ended.status, records), (0, [("a", 1, "error"), ("b", 1, "passed"), ("b", 2, "passed")]), ended.all)
+        self.assertRegex(ended.all, "host a is lost")
+
+    def test_killed_and_done_elsewhere(self):
+        self.requeued(self.engine.kill, "[ $CI_HOST = b ] || sleep 56003")
+        self.restarted()
+
+    def test_hangs_and_is_done_elsewhere(self):
+        self.requeued(self.engine.stop, "[ $CI_HOST = b ] || sleep 56003")
+        self.engine.cont()
+        self.nothing_of_it()
+
+    def test_cut_off_and_done_elsewhere(self):
+        """Nothing comes through any more: nobody is told."""
+        self.requeued(self.relays[0].cut, "[ $CI_HOST = b ] || sleep 56003")
+        self.relays[0].join()
+        self.nothing_of_it()
+
+    def restarted(self):
+        self.engine.restart()
+        self.nothing_of_it()
+
+    def nothing_of_it(self):
+        left = self.inside("sleep 56003", 25)
+        self.count(survivors=len(left))
+        self.assertEqual(left, [])
+
+
 if __name__ == "__main__":
-    main(controls={"places_are_probed": "Lost.test_hangs"})
+    main(controls={"places_are_probed": ["Lost.test_hangs", "OfAHost.test_cut_off_and_done_elsewhere"],
+                   "lost_hosts_are_known": "OfAHost.test_killed_and_done_elsewhere"})

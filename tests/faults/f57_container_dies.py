@@ -8,6 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import EngineCase  # noqa: E402
+from far_engine import FarCase  # noqa: E402
 from harness import main, wait_for  # noqa: E402
 
 EXEC = ("[ciplug]\nplugins = shell docker\n[step s]\nuses = docker.exec\ndocker.container = box\n"
@@ -63,5 +64,11 @@ class Dies(EngineCase):
         self.assertIn("out of memory", record["reason"])
 
 
+class Far(FarCase, Dies):
+    """On an engine of another [host]."""
+
+    test_comes_back_by_its_restart_policy = test_out_of_memory_in_run = None
+
+
 if __name__ == "__main__":
-    main(controls={"guard_in_front": ["Dies.test_killed", "Dies.test_restarted"]})
+    main(controls={"guard_in_front": ["Dies.test_killed", "Dies.test_restarted", "Far.test_killed"]})

@@ -14,6 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import Connection, EngineCase  # noqa: E402
+from far_engine import FarCase  # noqa: E402
 from harness import main, wait_for  # noqa: E402
 
 POINTS = min(20, int(os.environ.get("CIPLUG_TEST_REPEATS", "5")))
@@ -118,5 +119,11 @@ class HalfUp(EngineCase):
         self.assertEqual(self.read(".ciplug/latest/logs/look/1.out").split(), [])
 
 
+class Far(FarCase, HalfUp):
+    """On an engine of another [host]."""
+
+    test_killed_at_points = None
+
+
 if __name__ == "__main__":
-    main(controls={"down_by_label": "HalfUp.test_made_twice_and_no_file"})
+    main(controls={"down_by_label": ["HalfUp.test_made_twice_and_no_file", "Far.test_made_twice_and_no_file"]})

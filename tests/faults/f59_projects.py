@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import EngineCase  # noqa: E402
+from far_engine import FarCase  # noqa: E402
 from harness import main  # noqa: E402
 
 FILE = """services:
@@ -75,5 +76,9 @@ class Projects(EngineCase):
         self.assertEqual(len(set(addresses)), 4, addresses)
 
 
+class Far(FarCase, Projects):
+    """On an engine of another [host]."""
+
+
 if __name__ == "__main__":
-    main(controls={"own_project": "Projects.test_two_runs_at_once"})
+    main(controls={"own_project": ["Projects.test_two_runs_at_once", "Far.test_two_runs_at_once"]})

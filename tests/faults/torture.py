@@ -490,7 +490,7 @@ class Torturer:
     def __init__(self, folder, marker):
         self.dir, self.marker, self.number = pathlib.Path(folder), marker, 0
         self.prepared, self.totals = {}, {}
-        self.injected, self.reached, self.slowest = 0, set(), (0, "")
+        self.injected, self.reached, self.slowest, self.excused = 0, set(), (0, ""), 0
         self.faults = []
         for scenario in SCENARIOS:
             self.prepare(scenario)
@@ -527,6 +527,10 @@ class Torturer:
         try:
             Check(place, done, ended, trial.kind.strict, trial.kind.count == 0).everything()
         except Fault as fault:
+            # glibc 2.36 asserts that it can read its own configuration of name services (nss_database.c).
+            if fault.kind == "crash" and " private_group" in resolve(done.where):
+                self.excused += 1
+                return True
             raise Fault(fault.kind, f"{fault}\n  {place.dir}\n  {resolve(done.where)}\n  status {ended.status}; "
                         f"{last_words(ended)}") from None
         return True
@@ -552,7 +556,8 @@ class Torturer:
     def summary(self):
         return (f"torture: {self.injected} injected failures, {len(self.reached)} classes, "
                 f"{self.of('false pass')} false passes, {self.of('hang')} hangs, {self.of('crash')} crashes"
-                f"{', %d other faults' % self.of('wrong') if self.of('wrong') else ''}")
+                f"{', %d other faults' % self.of('wrong') if self.of('wrong') else ''}"
+                f"{', %d aborts in the C library' % self.excused if self.excused else ''}")
 
 
 def last_words(ended):

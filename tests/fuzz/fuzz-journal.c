@@ -41,14 +41,18 @@ static const char *text_of(const json_t *record, const char *key)
 static void see_other(void *data, const char *name, const void *record)
 {
     struct seen *seen = data;
-    AUTO_STRV struct strv env = STRV_INIT;
     const json_t *texts = json_object_get(record, "env");
-    for (size_t i = 0; i < json_array_size(texts); i++)
-        strv_push(&env, json_string_value(json_array_get(texts, i)));
-    if (strcmp(name, "intent") == 0)
-        write_again(seen, record_intent(text_of(record, "kind"), text_of(record, "what"), &env,
-                                        ++seen->seq, NULL));
-    else {
+    if (strcmp(name, "intent") == 0) {
+        bool by = json_object_get(record, "by_kind") && json_object_get(record, "by_what");
+        struct intent intent = {.kind = xstrdup(text_of(record, "kind")),
+                                .what = xstrdup(text_of(record, "what")),
+                                .by_kind = by ? xstrdup(text_of(record, "by_kind")) : NULL,
+                                .by_what = by ? xstrdup(text_of(record, "by_what")) : NULL};
+        for (size_t i = 0; i < json_array_size(texts); i++)
+            strv_push(&intent.env, json_string_value(json_array_get(texts, i)));
+        write_again(seen, record_intent(&intent, ++seen->seq, NULL));
+        intent_clear(&intent);
+    } else {
         json_decref(seen->header);
         seen->header = json_deep_copy(record);
     }

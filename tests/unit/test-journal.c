@@ -92,7 +92,7 @@ static void secrets_are_masked_everywhere(void **state)
     assert_text(record, "command", "cmd ***");
     assert_text(record, "label", "x ***");
     json_decref(record);
-    assert_int_equal(journal_intent(&journal, "container", "c-hunter22", NULL), 0);
+    assert_int_equal(journal_own_intent(&journal, "container", "c-hunter22"), 0);
     assert_int_equal(notice(&journal, "hunter22"), 0);
     char *data;
     size_t length;
@@ -133,7 +133,7 @@ static void nothing_is_written_after_an_error(void **state)
     assert_int_equal(dup2(null, journal.fd), journal.fd);
     close(null);
     assert_int_equal(notice(&journal, "x"), -1);
-    assert_int_equal(journal_intent(&journal, "a", "b", NULL), -1);
+    assert_int_equal(journal_own_intent(&journal, "a", "b"), -1);
     assert_int_equal(journal.seq, 0);
     assert_int_equal(journal_close(&journal), -1);
     assert_int_equal(journal_close(&journal), -1);

@@ -45,7 +45,7 @@ static void intents_and_header_go_to_other(void **state)
     struct place place = place_make();
     struct journal journal = {0};
     start(&journal, &place);
-    assert_int_equal(journal_intent(&journal, "cgroup", "/sys/fs/cgroup/x", NULL), 0);
+    assert_int_equal(journal_own_intent(&journal, "cgroup", "/sys/fs/cgroup/x"), 0);
     assert_int_equal(notice(&journal, "hello"), 0);
     journal_close(&journal);
     struct seen seen = replay(&place);
