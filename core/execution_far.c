@@ -16,11 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROBE_MS    10000 /* of silence */
-#define AGAIN_MS    1000
-#define PROBE_NS    (5 * NS_PER_S)
+/* With these, a place that has fallen silent is lost after less than 20 s. */
+#define PROBE_MS    8000 /* of silence */
+#define AGAIN_MS    300
+#define PROBE_NS    (4 * NS_PER_S)
+#define NEXT_NS     (3 * NS_PER_S) /* of those that follow one that failed */
+#define PROBES      3              /* that fail in a row: the place is lost */
 #define ASK_NS      (10 * NS_PER_S)
-#define PROBES      3 /* that fail in a row: the place is lost */
 #define EVIDENCE_NS (30 * NS_PER_S)
 #define STOP_NS     (30 * NS_PER_S)
 #define REASON_MAX  600
@@ -82,6 +84,7 @@ static void on_alive_done(void *data, int status, const char *what)
     if (far->unanswered < PROBES || execution->stopped)
         return;
     far->lost = xasprintf("its place does not answer: %s", what);
+    far->silent = status < 0;
     execution_notice(execution, "%s", far->lost);
     uv_timer_stop(&far->probe);
     attempt_kill(execution->attempt);
@@ -102,7 +105,7 @@ static void on_probe(uv_timer_t *timer)
     }
     if (SAFEGUARD(places_are_probed) &&
         launch_beside(&execution->launch, LAUNCH_ALIVE, NULL, NULL, &argv) > 0)
-        far->alive = start_side(execution, &argv, PROBE_NS, &hooks);
+        far->alive = start_side(execution, &argv, far->unanswered ? NEXT_NS : PROBE_NS, &hooks);
 }
 
 void far_watch(struct execution *execution)
@@ -348,17 +351,21 @@ static bool settle_loss(struct execution *execution)
     if (far->ask_tried)
         return true;
     far->ask_tried = true;
-    return known_lost(execution) || !begin_ask(execution);
+    if (!known_lost(execution) && may_be_lost(execution) && far->silent)
+        set_lost(execution, far->lost);
+    return far->host_lost || !begin_ask(execution);
 }
 
-/* Evidence first: ending it may change what is to be seen. */
+/* Evidence before the end: that may change what is to be seen. */
 bool far_settled(struct execution *execution)
 {
     struct far *far = &execution->far;
     uv_timer_stop(&far->probe);
+    if (!settle_loss(execution))
+        return false;
     /* Of a host that is lost nothing can be had. */
-    if (!far->evidence_tried && known_lost(execution))
-        far->evidence_tried = far->stop_tried = far->ask_tried = true;
+    if (far->host_lost)
+        far->evidence_tried = far->stop_tried = true;
     if (!far->evidence_tried) {
         far->evidence_tried = true;
         if (begin_evidence(execution))
@@ -369,7 +376,7 @@ bool far_settled(struct execution *execution)
         if (begin_stop(execution))
             return false;
     }
-    return settle_loss(execution);
+    return true;
 }
 
 /* A guard ends it there within its lease, without a word from here. */

@@ -31,6 +31,7 @@ struct far {
     bool heard;          /* since the last look */
     unsigned unanswered; /* probes in a row */
     char *lost;          /* the place is: why */
+    bool silent;         /* it did not even say that it is not there */
     struct side *alive, *evidence, *stop, *ask;
     uint64_t host_lost_ns; /* when that was found */
     bool evidence_tried, stop_tried, ask_tried;

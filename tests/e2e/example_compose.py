@@ -8,8 +8,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import images  # noqa: E402
-from engine import EngineCase  # noqa: E402
-from harness import EXAMPLES, main  # noqa: E402
+from engine import Engine, EngineCase  # noqa: E402
+from far_engine import Relay  # noqa: E402
+from harness import EXAMPLES, main, wait_for  # noqa: E402
 
 INI = EXAMPLES / "compose-cluster" / "ci.ini"
 TESTS = 12
@@ -79,6 +80,43 @@ class Cluster(EngineCase):
         self.assertIn("service db exited with 137", run.one("unit")["reason"])
         self.assertIn("service db exited with 137", ended[1].out.partition("failures:")[2])
         self.assertEqual(self.engine.leftovers(), [])
+
+
+class Engines(Cluster):
+    """The same clusters on three engines, of which the last one is lost while its unit tests run."""
+
+    test_five_clusters = test_two_runs_of_one_folder_that_fail = None
+
+    def setUp(self):
+        super().setUp()
+        self.env.pop("DOCKER_HOST")
+        self.all = [self.engine]
+        for _ in "bc":
+            self.all.append(Engine().start())
+            self.addCleanup(self.all[-1].close)
+            images.cluster(self.all[-1])
+        self.relays = [Relay(engine) for engine in self.all]
+        for name, relay in zip("ABC", self.relays):
+            self.addCleanup(relay.close)
+            self.env[f"ENGINE_{name}"] = relay.address
+
+    def test_three_engines(self):
+        ciplug = self.start(EXAMPLES / "hosts" / "engines.ini")
+        wait_for(lambda: self.runs() and any(record["host"] == "c" for record in self.run_of().finished("unit")), "a unit test on c", PATIENCE)
+        self.relays[2].close()
+        ended = ciplug.wait(PATIENCE)
+        self.assertEqual(ended.status, 0, ended.all)
+        run = self.run_of()
+        units = run.final("unit")
+        self.assertEqual(len({record["item"] for record in units.values()}), TESTS)
+        self.assertEqual({record["outcome"] for record in units.values()}, {"passed"})
+        self.assertEqual({record["host"] for record in run.final("image").values()}, {"a", "b", "c"})
+        self.assertEqual({record["host"] for record in units.values()} - {"b", "c"}, set())
+        lost = [record for record in run.finished("unit") if not record.get("final", True)]
+        self.assertTrue(all(record["outcome"] == "error" and record["host"] == "c" for record in lost), lost)
+        for engine in self.all[:2]:
+            self.assertEqual(engine.leftovers(), [])
+        self.assertRegex(ended.all, "cannot be removed: .* c.*lost|host c is lost")
 
 
 if __name__ == "__main__":

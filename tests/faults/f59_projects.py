@@ -71,7 +71,8 @@ class Projects(EngineCase):
                 host, address = self.read(f"{logs}/write/{worker}.out").split()
                 hosts.append(host)
                 addresses.append(address)
-                self.assertEqual(self.read(f"{logs}/read/{worker}.out"), f"ci{run}w{worker}\n")
+                slot = self.run_of(state=f"state{number}").final("read")[worker]["worker"]
+                self.assertEqual(self.read(f"{logs}/read/{worker}.out"), f"ci{run}w{slot}\n")
         self.assertEqual(len(set(hosts)), 4, hosts)
         self.assertEqual(len(set(addresses)), 4, addresses)
 

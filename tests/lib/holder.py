@@ -61,8 +61,9 @@ class Holder:
         libc = ctypes.CDLL(None, use_errno=True)
         self.mount, self.umount = libc.mount, libc.umount2
         libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-        # Sockets of the shims, the lock of iptables, the engine's key: none of these on the machine.
-        for path in (b"/run", b"/etc/docker"):
+        # Sockets of the shims, the lock of iptables, the engine's key, folders that a container mounts and that are not there: none
+        # of these on the machine.
+        for path in (b"/run", b"/etc/docker", os.path.expanduser("~root/.cache").encode()):
             if os.path.isdir(path):
                 self.mount(b"tmpfs", path, b"tmpfs", 0, b"mode=755")
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
