@@ -65,6 +65,9 @@ static void on_done(void *data, const struct attempt_end *end)
                     strerror(end->unread));
     else if (outcome == CIPLUG_PASSED || outcome == CIPLUG_FAILED)
         status = end->status;
+    /* Its own word says more than a code. */
+    if (side->line.len && outcome == CIPLUG_FAILED && !end->unread)
+        strbuf_clear(&what);
     if (side->line.len)
         strbuf_addf(&what, "%s%s", what.len ? ": " : "", side->line.buf);
     side->hooks.done(side->data, status, strbuf_text(&what));
