@@ -81,6 +81,50 @@ static void a_lost_batch_stays_whole(void **state)
     assert_done();
 }
 
+/* By its guard it may live on for as long as that, and must not run beside itself. */
+static void a_retry_waits_until_the_lost_one_is_gone(void **state)
+{
+    (void)state;
+    go(HOSTS STEP "on_host_loss = fail\nretries = 1\nretry_delay = 1s\n");
+    assert_string_equal(loses("s1"), "");
+    assert_false(last.requeued || last.final);
+    assert_int_equal(last.retry_ns, 25 * NS_PER_S);
+    assert_string_equal(wait_ns(24 * NS_PER_S), "");
+    assert_int_equal(schedule_wake(schedule), now_ns + NS_PER_S);
+    assert_string_equal(wait_ns(NS_PER_S), "s1.2@4");
+    assert_string_equal(passes("s1"), "-s=passed");
+    assert_done();
+}
+
+static void a_longer_delay_of_retries_stays(void **state)
+{
+    (void)state;
+    go(HOSTS STEP "on_host_loss = fail\nretries = 1\nretry_delay = 60s\n");
+    loses("s1");
+    assert_int_equal(last.retry_ns, 60 * NS_PER_S);
+    assert_string_equal(wait_ns(25 * NS_PER_S), "");
+    assert_string_equal(wait_ns(35 * NS_PER_S), "s1.2@4");
+    passes("s1");
+    assert_done();
+}
+
+/* The same for the items of a batch, which are tried one by one. */
+static void items_wait_until_their_lost_batch_is_gone(void **state)
+{
+    (void)state;
+    go(HOSTS STEP "items = w x y z\nbatch = 4\non_host_loss = fail\n");
+    assert_string_equal(loses("s1"), "");
+    assert_true(last.by_item);
+    assert_string_equal(wait_ns(24 * NS_PER_S), "");
+    assert_int_equal(schedule_wake(schedule), now_ns + NS_PER_S);
+    assert_string_equal(wait_ns(NS_PER_S), "s2.2@2 s3.2@3 s4.2@4 s5.2@5");
+    passes("s2");
+    passes("s3");
+    passes("s4");
+    passes("s5");
+    assert_done();
+}
+
 static void without_a_host_it_is_an_error(void **state)
 {
     (void)state;
@@ -169,6 +213,9 @@ int main(void)
         cmocka_unit_test(it_is_lost_three_times_at_most),
         cmocka_unit_test(on_host_loss_fail_tries_no_more),
         cmocka_unit_test(a_lost_batch_stays_whole),
+        cmocka_unit_test(a_retry_waits_until_the_lost_one_is_gone),
+        cmocka_unit_test(a_longer_delay_of_retries_stays),
+        cmocka_unit_test(items_wait_until_their_lost_batch_is_gone),
         cmocka_unit_test(without_a_host_it_is_an_error),
         cmocka_unit_test(what_is_pinned_waits_or_fails),
         cmocka_unit_test(what_is_away_for_ever_holds_nobody_else),
