@@ -26,13 +26,9 @@
 #define NO_MASTER                                                                                  \
     "sh -c \"echo the connection that the run holds to this host is gone or has no room >&2\""
 
-struct ssh {
-    const struct ciplug_api *api;
-};
-
 static int ssh_open(const struct ciplug_api *api, void **self)
 {
-    struct ssh *ssh = malloc(sizeof *ssh);
+    struct ssh *ssh = calloc(1, sizeof *ssh);
     if (!ssh)
         return -1;
     ssh->api = api;

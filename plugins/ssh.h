@@ -10,6 +10,11 @@
 #define ADDRESS_MAX 300
 #define WORKSPACES  ".cache/ciplug/" /* from where one logs in */
 
+struct ssh {
+    const struct ciplug_api *api;
+    char run[16]; /* which we are, once it has brought its workspace to a host; "": none */
+};
+
 const struct ciplug_api *ssh_api(const void *self);
 /* A message, "TEXT: WHAT" (WHAT may be NULL). -1. */
 int ssh_complain(const struct ciplug_api *api, const char *text, const char *what);

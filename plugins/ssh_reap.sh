@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Runs on the host: sh -c TEXT ciplug-ssh RUN FOLDER: ends what carries the run's marker, removes
-# its copy of the workspace, and says so.
-run=$1 folder=$2
+# Runs on the host: sh -c TEXT ciplug-ssh RUN FOLDER OWN: ends what carries the run's marker, removes
+# its copy of the workspace, and says so; the latter not of a run that does it itself (OWN is not
+# empty).
+run=$1 folder=$2 own=$3
 
 # The zeros between variables are lost on the way.
 marked() {
@@ -29,4 +30,4 @@ done
 cd .cache/ciplug 2>/dev/null && [ -d "$folder" ] || exit 0
 chmod -R u+rwX "$folder" 2>/dev/null
 rm -rf "$folder" "base-"*".new-$run" "base-"*".old-$run" || exit
-echo "workspace ${folder#run-"$run"-}"
+[ -n "$own" ] || echo "workspace ${folder#run-"$run"-}"

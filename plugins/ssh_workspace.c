@@ -49,9 +49,16 @@ static int declare(const struct ciplug_api *api, const struct ciplug_command *co
     return n < 0 || n >= WHAT_MAX ? -1 : api->intent(api, command, what, NULL);
 }
 
+static void add_words(struct engine_line *line, const char *const *words)
+{
+    for (; *words; words++)
+        engine_word(line, *words);
+}
+
 int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
-    const struct ciplug_api *api = ssh_api(self);
+    struct ssh *ssh = self;
+    const struct ciplug_api *api = ssh->api;
     if (!command->synced)
         return 0;
     char *folder = ssh_workspace(command, ""), *state = strdup(command->run_dir);
@@ -59,17 +66,10 @@ int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_
     for (int i = 0; state && i < 2 && strrchr(state, '/'); i++)
         *strrchr(state, '/') = '\0';
     struct engine_line line = {.api = api, .out = out, .failed = !folder || !state};
-    const char *const words[] = {"sh",
-                                 "-c",
-                                 ssh_sync_text,
-                                 "ciplug-ssh",
-                                 folder ? folder : "",
-                                 command->run,
-                                 command->config_dir,
-                                 state ? state : "",
-                                 NULL};
-    for (size_t i = 0; words[i]; i++)
-        engine_word(&line, words[i]);
+    add_words(&line,
+              (const char *const[]){"sh", "-c", ssh_sync_text, "ciplug-ssh", folder ? folder : "",
+                                    command->run, command->config_dir, state ? state : "", NULL});
+    snprintf(ssh->run, sizeof ssh->run, "%s", command->run);
     struct engine_line client = ssh_reach(api, command, out);
     bool failed = line.failed || client.failed || declare(api, command, folder) < 0;
     free(folder);
@@ -177,9 +177,9 @@ int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv 
     if (!its_folder(intent, folder))
         return -1;
     struct engine_line line = {.api = api, .out = out};
-    const char *const words[] = {"sh",        "-c",   ssh_reap_text, "ciplug-ssh",
-                                 intent->run, folder, NULL};
-    for (size_t i = 0; words[i]; i++)
-        engine_word(&line, words[i]);
+    /* That a run takes its own folder along is nothing to tell. */
+    bool own = strcmp(((const struct ssh *)self)->run, intent->run) == 0;
+    add_words(&line, (const char *const[]){"sh", "-c", ssh_reap_text, "ciplug-ssh", intent->run,
+                                           folder, own ? "own" : "", NULL});
     return engine_end(&line);
 }

@@ -372,6 +372,7 @@ class Workspace(HostCase):
             self.assertEqual(sorted(set(names) - {"./ci.ini"}),
                              sorted(["./.gitignore", "./it's a \"name\"?", "./link", "./new", "./run", "./src/main.c"]))
             self.assertFalse((host.root / folder.lstrip("/")).exists(), "the folder of the run is still there")
+        self.assertNotIn("swept", ended.all)  # nobody left anything
 
     def test_relative_folders_and_artifacts(self):
         ended = self.ci(self.synced("per = host\ncwd = src\nartifacts = out/*.xml\ncommand = cat main.c; mkdir out; "
@@ -402,6 +403,7 @@ class Workspace(HostCase):
             self.assertEqual(host.settled("50006", 2), [])
         ended = self.verb("reap")
         self.assertEqual(ended.status, 0, ended.all)
+        self.assertRegex(ended.err, r"\b2 workspaces ended")
         self.assertEqual([place for place in places if place.exists()], [])
 
     def test_reap_leaves_a_living_run_alone(self):
