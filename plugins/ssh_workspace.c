@@ -3,6 +3,7 @@
  * The copy of the workspace on a host: brought there, declared, removed.
  */
 #include "ssh.h"
+#include "ssh_heard_sh.h"
 #include "ssh_reap_sh.h"
 #include "ssh_sync_sh.h"
 
@@ -144,24 +145,32 @@ static int add_way(struct engine_line *line, const char *address, const char *po
     return 0;
 }
 
-/* ssh to where the words of way() lead, and what is run there. */
+/* ssh to where the words of way() lead, and what is run there. A login shell may have something to
+ * say first, which is nothing that was removed: what counts stands behind a mark. */
 static int go_there(const struct ciplug_api *api, const struct ciplug_intent *intent,
                     struct ciplug_argv *out)
 {
     static const char *const closed[] = {"ForwardAgent=no", "ForwardX11=no",
                                          "ClearAllForwardings=yes"};
+    static const char *const heard[] = {"sh", "-c", ssh_heard_text, "ciplug-ssh", NULL};
+    static const char *const marked[] = {"sh", "-c", "echo; echo ciplug-reap; exec \"$@\"",
+                                         "ciplug-ssh", NULL};
     char *copy = strdup(intent->what), *rest = copy;
     if (!copy)
         return -1;
     const char *address = cut_word(&rest), *port = cut_word(&rest), *identity = cut_word(&rest);
+    struct engine_line here = {.api = api, .out = out};
+    add_words(&here, heard);
     struct engine_line line = ssh_begin(api, NULL, out);
+    line.failed |= here.failed;
     engine_word(&line, "-T");
     engine_pair(&line, "-S", "none");
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
         ssh_setting(&line, closed[i]);
     int result = add_way(&line, address, port, identity, rest);
-    size_t first = line.n;
+    size_t first = here.n + line.n;
     free(copy);
+    add_words(&line, marked);
     engine_inner(&line, intent->inner);
     return result == 0 ? ssh_join(&line, first) : -1;
 }

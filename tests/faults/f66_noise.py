@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import procs  # noqa: E402
+from dead import kill_all_of  # noqa: E402
 from harness import main, wait_for  # noqa: E402
 from sshd import HostCase  # noqa: E402
 
@@ -52,6 +53,23 @@ class Noise(HostCase):
         else:
             self.assertEqual(ended.status, 3, ended.all)
             self.assertRegex(ended.all, r"(?i)h1.*(shell|login|noise|prints|rsync)")
+
+
+    def test_reap_counts_what_it_removed(self):
+        """And not the lines of a shell that has become noisy since."""
+        home = self.hosts[0].root / pathlib.Path(os.path.expanduser("~root")).relative_to("/")
+        noisy = home / ".bashrc"
+        noisy.write_text("")
+        ciplug = self.start(self.ini("command = sleep 66004\n", keys="sync = yes"))
+        wait_for(lambda: self.hosts[0].processes("sleep 66004"), "the command")
+        kill_all_of(ciplug)
+        self.hosts[0].settled("66004", 2)
+        noisy.write_text(NOISE)
+        ended = self.verb("reap", "-v")
+        self.assertEqual(ended.status, 0, ended.all)
+        record, = self.run_of().of("run_reaped")
+        self.assertEqual(record["removed"], ["workspace h1"], ended.all)
+        self.assertEqual(list((home / ".cache/ciplug").glob("run-*")), [])
 
 
 class Lingering(HostCase):
