@@ -335,6 +335,56 @@ class Lost(HostCase):
         self.assertEqual(ended.status, 3, ended.all)
         self.assert_ledger(error=1)
 
+    def test_without_a_guard_it_starts_once(self):
+        """Nobody ends it over there: elsewhere it would run beside itself."""
+        running = self.start(self.ini("grace = 100ms\nretries = 0\ncommand = echo on {host}; exec sleep 50007\n", keys="ssh.guard = no"))
+        host = wait_for(lambda: next((host for host in self.hosts if host.processes("sleep 50007")), None), "the command")
+        self.down(host)
+        ended = running.wait(120)
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertTrue(host.processes("sleep 50007"), "or this test says nothing")
+        host.clean()
+        record, = self.run_of().finished("s")
+        self.assertEqual((record["outcome"], record["final"], record["flags"]), ("error", True, ["unkillable"]))
+
+
+class Ending(HostCase):
+    """A host that is not there yet when the run ends."""
+
+    def client(self, script):
+        """In front of the ssh of the hosts; "$*" holds all of its words."""
+        self.write("bin/ssh", f"#!/bin/sh\ncd {self.dir}\n{script}\nexec {self.hosts.folder}/bin/ssh \"$@\"\n").chmod(0o755)
+        self.env["PATH"] = f"{self.dir}/bin:{self.env['PATH']}"
+
+    def ends(self, what):
+        go = self.hosts[0].root / "tmp" / "go"
+        go.unlink(missing_ok=True)
+        running = self.start(self.ini("command = until [ -e /tmp/go ]; do sleep 0.05; done\n", keys="sync = yes"))
+        self.wait_file(what)
+        wait_for(lambda: self.run_of().of("command_started", "s"), "the command")
+        self.addCleanup(go.unlink)
+        go.touch()
+        ended = running.wait()
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assert_ledger(passed=1)
+
+    def test_while_it_is_connected(self):
+        self.client('case $* in *ControlMaster=yes*h2) : >begun; exec sleep 50008 ;; esac')
+        self.ends("begun")
+
+    def test_while_it_is_prepared(self):
+        self.client("case $* in *' h2 umask '*) : >begun; exec sleep 50008 ;; esac")
+        self.ends("begun")
+
+    def test_while_it_is_to_be_tried_again(self):
+        """What is removed at the end of the run must not be brought there again meanwhile."""
+        self.client("case $* in\n"
+                    "*ControlMaster=yes*h2) : >begun; [ ! -e sweeping ] || : >again; exit 255 ;;\n"
+                    "*ciplug-reap*) : >sweeping; for n in $(seq 100); do [ -e again ] || sleep 0.05; done ;;\nesac")
+        self.ends("begun")
+        self.assertTrue((self.dir / "sweeping").exists(), "or this test says nothing")
+        self.assertFalse((self.dir / "again").exists())
+
 
 class Workspace(HostCase):
     def setUp(self):
