@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import sys
 import uuid
 
@@ -297,6 +298,85 @@ class Leftovers(Dead):
         self.assertFalse(os.path.lexists(state / ".latest-abcd1234"))
         self.assertTrue(os.path.lexists(state / ".latest-of-somebody"))
         self.assertFalse((state / "runs/.trash-abcd1234").exists())
+
+
+class Folders(Dead):
+    """What was held for hosts lay in a folder of its own, which the journal names: it is anybody's word."""
+
+    def setUp(self):
+        super().setUp()
+        self.killed = self.die()
+        self.place = self.dir / "place"
+        self.place.mkdir()
+        self.own = self.folder(f"ciplug-{self.killed}-abcdef")
+
+    def folder(self, name, mode=0o700):
+        path = self.place / name
+        path.mkdir()
+        path.chmod(mode)
+        return path
+
+    @staticmethod
+    def bind(path):
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+
+    def reap(self, *paths, run=None):
+        """With a journal that names these."""
+        def name_them(text):
+            records = [{"event": "intent", "seq": number, "time": "2026-01-01T00:00:00.000000Z", "kind": "folder", "what": str(path)}
+                       for number, path in enumerate(paths, text.count("\n") + 1)]
+            return text + "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
+        self.edit(run or self.killed, name_them)
+        return self.verb("reap", "-v", run or self.killed)
+
+    def test_its_own_is_removed_with_its_sockets(self):
+        for name in "2.0", "2.1":
+            self.bind(self.own / name)
+        ended = self.reap(self.own)
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertFalse(self.own.exists())
+
+    def test_what_is_not_a_socket_stays(self):
+        (self.own / "file").write_text("mine")
+        (self.own / "link").symlink_to("file")
+        ended = self.reap(self.own)
+        self.assertEqual((self.own / "file").read_text(), "mine")
+        self.assertEqual(sorted(path.name for path in self.own.iterdir()), ["file", "link"])
+        self.assertIn(f"{self.own}: Directory not empty", ended.all)
+        self.assertEqual(ended.status, 3, ended.all)
+
+    def test_what_only_looks_like_it_stays(self):
+        target = self.folder("target")
+        open_to_all = self.folder(f"ciplug-{self.killed}-aaaaaa", 0o755)
+        others = [self.folder(name) for name in (f"ciplug-{self.killed}-abcde", f"ciplug-{self.killed}-abcdefg", f"ciplug-{self.killed}x-abcdef",
+                                                 "ciplug-zzzzzzzz-abcdef", f"x-ciplug-{self.killed}-abcdef", "empty")]
+        link = self.place / f"ciplug-{self.killed}-bbbbbb"
+        link.symlink_to("target")
+        below = self.folder(f"ciplug-{self.killed}-cccccc")
+        (below / "inner").mkdir()
+        for path in target, open_to_all, *others:
+            self.bind(path / "s")
+        ended = self.reap(link, open_to_all, *others, f"{below}/", f"{self.own}/../empty", f"place/{self.own.name}")
+        for path in target, open_to_all, *others:
+            self.assertTrue((path / "s").exists(), f"{path}: {ended.all}")
+        self.assertTrue(link.is_symlink() and below.is_dir() and self.own.is_dir(), ended.all)
+
+    def test_of_another_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        os.chown(self.own, 65534, 65534)
+        self.bind(self.own / "s")
+        self.reap(self.own)
+        self.assertTrue((self.own / "s").exists())
+
+    def test_by_the_journal_of_another_run(self):
+        """A copy of a journal in the folder of another one speaks of what is not its own."""
+        other = "zzzzzzzz"
+        shutil.copytree(self.run_of(run=self.killed).folder, self.dir / ".ciplug/runs" / other)
+        self.bind(self.own / "s")
+        self.reap(self.own, run=other)
+        self.assertTrue((self.own / "s").exists())
 
 
 if __name__ == "__main__":
