@@ -7,6 +7,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int on_intents(void *data, const struct launch *launch)
@@ -85,10 +86,18 @@ void run_hosts_tell(struct run *run, const struct ending *ending)
     strv_push(&run->aside, ending->aside->name);
 }
 
+/* In the reason, which stands in the last line: a notice is not seen with -q. */
 void run_hosts_conclude(struct run *run)
 {
+    AUTO_STRBUF struct strbuf reason = STRBUF_INIT;
+    if (run->reason)
+        strbuf_addstr(&reason, run->reason);
     for (size_t i = 0; i < run->aside.n; i++)
-        run_emit_notice(run, "host %s was put aside: 3 failures in a row only there",
-                        run->aside.v[i]);
+        strbuf_addf(&reason, "%shost %s was put aside: 3 failures in a row only there",
+                    reason.len ? "; " : "", run->aside.v[i]);
+    if (run->aside.n > 0) {
+        free(run->reason);
+        run->reason = strbuf_detach(&reason);
+    }
     strv_free(&run->aside);
 }

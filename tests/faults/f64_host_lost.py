@@ -178,14 +178,15 @@ class Sick(HostCase):
     def test_it_does_not_drain_the_queue(self):
         """One of two hosts fails everything, and faster than the other passes: it is put aside."""
         both = "[step both]\nhosts = h1 h2\nper = host\ncommand = true\n[step s]"  # are there when it begins
-        ended = self.ci(self.ini("count = 60\ncommand = [ {host} = h2 ] && sleep 0.1\n").replace("[step s]", both, 1), "--keep-going")
+        ended = self.ci(self.ini("count = 60\ncommand = [ {host} = h2 ] && sleep 0.1\n").replace("[step s]", both, 1), "--keep-going", "-q")
         self.assertEqual(ended.status, 1, ended.all)
         failed = [record for record in self.run_of().final("s").values() if record["outcome"] == "failed"]
         self.count(losses=max(0, len(failed) - 20))
         self.assertLess(len(failed), 20, ended.all)
         self.assertEqual({record["host"] for record in failed}, {"h1"})
         self.assert_ledger(failed=len(failed), passed=62 - len(failed))
-        self.assertRegex(ended.all, r"\bh1 was put aside")  # at the end
+        self.assertRegex(ended.all, r"\bh1 was put aside.*\n\Z")  # in the last line
+        self.assertIn("host h1 is put aside", "".join(record["text"] for record in self.run_of().of("run_notice")))
 
     def test_a_command_that_fails_everywhere_is_no_hosts_fault(self):
         ended = self.ci(self.ini("count = 40\ncommand = exit 1\n"), "--keep-going")
