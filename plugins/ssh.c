@@ -117,20 +117,26 @@ static void add_sharing(struct engine_line *line, const struct ciplug_command *c
 }
 
 /* ssh and what it has to be told in every case; what stands first wins. */
-struct engine_line ssh_begin(const struct ciplug_api *api, const struct ciplug_command *command,
-                             struct ciplug_argv *out)
+struct engine_line ssh_client(const struct ciplug_api *api, const char *binary, const char *config,
+                              struct ciplug_argv *out)
 {
     static const char *const forced[] = {"BatchMode=yes", "ConnectTimeout=10",
                                          "ServerAliveInterval=4", "ServerAliveCountMax=3"};
     struct engine_line line = {.api = api, .out = out};
-    const char *binary = api->option(api, command, "binary");
     if (!binary || *binary == '-')
         line.failed = true;
     engine_word(&line, binary);
-    engine_pair(&line, "-F", api->option(api, command, "config"));
+    engine_pair(&line, "-F", config);
     for (size_t i = 0; i < sizeof forced / sizeof *forced; i++)
         ssh_setting(&line, forced[i]);
     return line;
+}
+
+struct engine_line ssh_begin(const struct ciplug_api *api, const struct ciplug_command *command,
+                             struct ciplug_argv *out)
+{
+    const char *binary = api->option(api, command, "binary");
+    return ssh_client(api, binary, api->option(api, command, "config"), out);
 }
 
 static void add_target(struct engine_line *line, const struct ciplug_command *command)

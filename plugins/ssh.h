@@ -12,7 +12,7 @@
 
 struct ssh {
     const struct ciplug_api *api;
-    char run[16]; /* which we are, once it has brought its workspace to a host; "": none */
+    char run[16]; /* which we are, once it has made something on a host; "": none */
 };
 
 const struct ciplug_api *ssh_api(const void *self);
@@ -20,7 +20,10 @@ const struct ciplug_api *ssh_api(const void *self);
 int ssh_complain(const struct ciplug_api *api, const char *text, const char *what);
 /* 0, or -1 after a message: that is no address, or ssh might take it for an option. */
 int ssh_accept(const struct ciplug_api *api, const char *address);
-/* The client, and what it has to be told in every case. */
+/* The client, and what it has to be told in every case: of that name and configuration (may be
+ * NULL), or the command's. */
+struct engine_line ssh_client(const struct ciplug_api *api, const char *binary, const char *config,
+                              struct ciplug_argv *out);
 struct engine_line ssh_begin(const struct ciplug_api *api, const struct ciplug_command *command,
                              struct ciplug_argv *out);
 /* -o SETTING */

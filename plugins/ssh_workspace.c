@@ -13,7 +13,6 @@
 
 #define WHAT_MAX  1000
 #define WORKSPACE "workspace "
-#define WHITE     " \t\r\n\v\f"
 
 /* The run's copy of the workspace, behind `before`. The caller's. */
 char *ssh_workspace(const struct ciplug_command *command, const char *before)
@@ -24,10 +23,65 @@ char *ssh_workspace(const struct ciplug_command *command, const char *before)
     return path;
 }
 
-/* ADDRESS PORT IDENTITY OPTION...: how to get there. */
+static void note_run(struct ssh *ssh, const struct ciplug_command *command)
+{
+    snprintf(ssh->run, sizeof ssh->run, "%s", command->run);
+}
+
+/* Whether the run itself asks at its end, and not somebody after its death. */
+static bool is_own(const struct ssh *ssh, const struct ciplug_intent *intent)
+{
+    return *ssh->run && strcmp(ssh->run, intent->run) == 0;
+}
+
+static const char *const client_options[] = {"binary", "config"};
+static const char *const client_words[] = {"binary=", "config="};
+
+/* NAME and the value as a word: blanks are %20, and % is %25. */
+static void add_packed(struct engine_line *line, const char *name, const char *value)
+{
+    char *word = malloc(strlen(name) + 3 * strlen(value) + 1), *to = word;
+    if (word)
+        to = stpcpy(word, name);
+    for (; word && *value; value++) {
+        if (*value == ' ' || *value == '%')
+            to = stpcpy(to, *value == ' ' ? "%20" : "%25");
+        else
+            *to++ = *value;
+    }
+    if (word)
+        *to = '\0';
+    engine_word(line, word);
+    free(word);
+}
+
+static char *unpack(char *word)
+{
+    char *to = word;
+    for (const char *from = word; *from; to++) {
+        bool blank = strncmp(from, "%20", 3) == 0, packed = blank || strncmp(from, "%25", 3) == 0;
+        *to = blank ? ' ' : *from;
+        from += packed ? 3 : 1;
+    }
+    *to = '\0';
+    return word;
+}
+
+/* Unless they are the default. */
+static void add_client(struct engine_line *line, const struct ciplug_command *command)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const char *value = line->api->option(line->api, command, client_options[i]);
+        if (value && *value && strcmp(value, "ssh") != 0)
+            add_packed(line, client_words[i], value);
+    }
+}
+
+/* ADDRESS PORT IDENTITY [binary=PROGRAM] [config=FILE] OPTION...: how to get there. */
 int ssh_way(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
     const struct ciplug_api *api = ssh_api(self);
+    note_run(self, command);
     struct engine_line line = {.api = api, .out = out};
     const char *address = api->option(api, command, "address");
     const char *port = api->option(api, command, "port");
@@ -36,7 +90,8 @@ int ssh_way(void *self, const struct ciplug_command *command, struct ciplug_argv
         return -1;
     engine_word(&line, address);
     engine_word(&line, port ? port : "-");
-    engine_word(&line, identity && !strpbrk(identity, WHITE) ? identity : "-");
+    add_packed(&line, "", identity && *identity ? identity : "-");
+    add_client(&line, command);
     engine_words(&line, NULL, api->option(api, command, "options"));
     return engine_end(&line);
 }
@@ -58,8 +113,7 @@ static void add_words(struct engine_line *line, const char *const *words)
 
 int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_argv *out)
 {
-    struct ssh *ssh = self;
-    const struct ciplug_api *api = ssh->api;
+    const struct ciplug_api *api = ssh_api(self);
     if (!command->synced)
         return 0;
     char *folder = ssh_workspace(command, ""), *state = strdup(command->run_dir);
@@ -70,7 +124,7 @@ int ssh_prepare(void *self, const struct ciplug_command *command, struct ciplug_
     add_words(&line,
               (const char *const[]){"sh", "-c", ssh_sync_text, "ciplug-ssh", folder ? folder : "",
                                     command->run, command->config_dir, state ? state : "", NULL});
-    snprintf(ssh->run, sizeof ssh->run, "%s", command->run);
+    note_run(self, command);
     struct engine_line client = ssh_reach(api, command, out);
     bool failed = line.failed || client.failed || declare(api, command, folder) < 0;
     free(folder);
@@ -145,11 +199,32 @@ static int add_way(struct engine_line *line, const char *address, const char *po
     return 0;
 }
 
+/* The program and the configuration that led there. A run that ends takes its own. A journal may
+ * name a file of a checkout, which is owned by the user and no one else can write, and which can
+ * run any program (ProxyCommand): of that, only what is set here, too, is believed. */
+static int take_client(const struct ssh *ssh, const struct ciplug_intent *intent, char **options,
+                       const char *values[2])
+{
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = strlen(client_words[i]);
+        values[i] = ssh->api->option(ssh->api, NULL, client_options[i]);
+        if (!*options || strncmp(*options, client_words[i], n) != 0)
+            continue;
+        char *word = unpack(cut_word(options));
+        const char *here = values[i];
+        values[i] = word + n;
+        if (!is_own(ssh, intent) && (!here || strcmp(here, values[i]) != 0))
+            return ssh_complain(ssh->api, "a journal may not say so, set it in [ssh]", word);
+    }
+    return 0;
+}
+
 /* ssh to where the words of way() lead, and what is run there. A login shell may have something to
  * say first, which is nothing that was removed: what counts stands behind a mark. */
-static int go_there(const struct ciplug_api *api, const struct ciplug_intent *intent,
+static int go_there(const struct ssh *ssh, const struct ciplug_intent *intent,
                     struct ciplug_argv *out)
 {
+    const struct ciplug_api *api = ssh->api;
     static const char *const closed[] = {"ForwardAgent=no", "ForwardX11=no",
                                          "ClearAllForwardings=yes"};
     static const char *const heard[] = {"sh", "-c", ssh_heard_text, "ciplug-ssh", NULL};
@@ -158,16 +233,22 @@ static int go_there(const struct ciplug_api *api, const struct ciplug_intent *in
     char *copy = strdup(intent->what), *rest = copy;
     if (!copy)
         return -1;
-    const char *address = cut_word(&rest), *port = cut_word(&rest), *identity = cut_word(&rest);
+    const char *address = cut_word(&rest), *port = cut_word(&rest);
+    char *identity = cut_word(&rest);
+    if (identity)
+        identity = unpack(identity);
     struct engine_line here = {.api = api, .out = out};
     add_words(&here, heard);
-    struct engine_line line = ssh_begin(api, NULL, out);
+    const char *client[2] = {NULL, NULL};
+    int result = take_client(ssh, intent, &rest, client);
+    struct engine_line line = ssh_client(api, client[0], client[1], out);
     line.failed |= here.failed;
     engine_word(&line, "-T");
     engine_pair(&line, "-S", "none");
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
         ssh_setting(&line, closed[i]);
-    int result = add_way(&line, address, port, identity, rest);
+    if (result == 0)
+        result = add_way(&line, address, port, identity, rest);
     size_t first = here.n + line.n;
     free(copy);
     add_words(&line, marked);
@@ -179,7 +260,7 @@ int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv 
 {
     const struct ciplug_api *api = ssh_api(self);
     if (intent->inner)
-        return go_there(api, intent, out);
+        return go_there(self, intent, out);
     const char *folder = strncmp(intent->what, WORKSPACE, sizeof WORKSPACE - 1) == 0
                              ? intent->what + sizeof WORKSPACE - 1
                              : NULL;
@@ -187,7 +268,7 @@ int ssh_reap(void *self, const struct ciplug_intent *intent, struct ciplug_argv 
         return -1;
     struct engine_line line = {.api = api, .out = out};
     /* That a run takes its own folder along is nothing to tell. */
-    bool own = strcmp(((const struct ssh *)self)->run, intent->run) == 0;
+    bool own = is_own(self, intent);
     add_words(&line, (const char *const[]){"sh", "-c", ssh_reap_text, "ciplug-ssh", intent->run,
                                            folder, own ? "own" : "", NULL});
     return engine_end(&line);

@@ -456,6 +456,30 @@ class Workspace(HostCase):
         self.assertRegex(ended.err, r"\b2 workspaces ended")
         self.assertEqual([place for place in places if place.exists()], [])
 
+    def test_an_ssh_of_the_host(self):
+        """Its configuration and its program lead there, at the end of the run too."""
+        client = self.write("a 50% client", "#!/bin/sh\nexec ssh \"$@\"\n")
+        client.chmod(0o755)
+        keys = f"ssh.config = {self.hosts.folder}/ssh_config\nssh.binary = {client}"
+        self.env["PATH"] = os.environ["PATH"]
+        ended = self.passes(self.ini("per = host\ncommand = pwd\n", keys=f"sync = yes\n{keys}"))
+        self.assertEqual([place for place in self.folders() if place.exists()], [], ended.all)
+        self.assertNotIn("cannot be removed", ended.all)
+
+    def test_reap_believes_no_configuration_of_a_journal(self):
+        """It may run any program; where the same is set, what was left is swept."""
+        keys = f"ssh.config = {self.hosts.folder}/ssh_config"
+        self.env["PATH"] = os.environ["PATH"]
+        ciplug = self.start(self.ini("command = sleep 50009\n", keys=f"sync = yes\n{keys}", names=["h1"]))
+        wait_for(lambda: self.hosts[0].processes("sleep 50009"), "the command")
+        kill_all_of(ciplug)
+        self.hosts[0].settled("50009", 2)
+        ended = self.verb("reap")
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertIn(f"config={self.hosts.folder}/ssh_config", ended.err)
+        ended = self.passes(f"[ciplug]\nplugins = shell ssh\n[ssh]\n{keys[4:]}\n[step s]\ncommand = true\n")
+        self.assertRegex(ended.all, "swept what dead run .*1 workspace")
+
     def test_reap_leaves_a_living_run_alone(self):
         (self.hosts[0].root / "tmp" / "go").unlink(missing_ok=True)
         ciplug = self.start(self.synced("command = until [ -e /tmp/go ]; do sleep 0.05; done; cat src/main.c\n", names=["h1"]))

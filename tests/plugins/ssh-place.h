@@ -35,6 +35,12 @@ static inline const char *option_value(void *data, const struct plugin *plugin,
     return option_find(plugin->options, name)->def;
 }
 
+static inline const char *section_value(void *data, const struct plugin *plugin,
+                                        const struct ciplug_option *option)
+{
+    return option_value(data, plugin, NULL, option->name);
+}
+
 static inline int note_intent(void *data, const struct plugin *plugin, const char *what,
                               const char *const *names)
 {
@@ -57,6 +63,7 @@ static inline struct plugin *ssh(struct plugins *plugins)
         plugin = must_load(plugins, absolute);
     assert_int_equal(plugins_open(plugins, &problems), 0);
     plugins->option = option_value;
+    plugins->run_option = section_value;
     plugins->intent = note_intent;
     return plugin;
 }

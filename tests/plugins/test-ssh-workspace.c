@@ -34,7 +34,13 @@ static void way_is_words_without_blanks(void **state)
     are(&out, "h1|5|/k|User=x|Port=1");
     SET("address", "h1", "identity", "/my key");
     assert_int_equal(builder(*state)->way(ssh(*state)->self, &plain, &out), 0);
-    are(&out, "h1|-|-");
+    are(&out, "h1|-|/my%20key");
+    SET("address", "h1", "config", "/c", "binary", "/opt/ssh", "options", "User=x");
+    assert_int_equal(builder(*state)->way(ssh(*state)->self, &plain, &out), 0);
+    are(&out, "h1|-|-|binary=/opt/ssh|config=/c|User=x");
+    SET("address", "h1", "config", "/my  c", "binary", "/my ssh", "identity", "/100%20\303\244");
+    assert_int_equal(builder(*state)->way(ssh(*state)->self, &plain, &out), 0);
+    are(&out, "h1|-|/100%2520\303\244|binary=/my%20ssh|config=/my%20%20c");
 }
 
 /* ---- reap: an intent comes out of a file that anybody may have written ---- */
@@ -106,6 +112,51 @@ static void reap_goes_where_the_words_lead(void **state)
     argv_free(&inner.argv);
 }
 
+/* They can run anything: a run that ends takes its own, of a dead one only what is set here. */
+static void programs_and_configurations_are_not_believed(void **state)
+{
+    static const char *const ways[] = {"h1 - - config=/c", "h1 - - binary=/b",
+                                       "h1 - - binary=/b config=/c", "h1 - - config=/c binary=/b"};
+    struct ciplug_command command = plain;
+    struct ciplug_argv inner, out = {ARGV_INIT};
+    inner_words(&inner, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        settings[0] = NULL;
+        assert_int_equal(reaps(*state, ways[i], &inner, &out), -1);
+        assert_non_null(strstr(fixtures_lines, "set it in [ssh]"));
+    }
+    SET("config", "/c", "binary", "/other");
+    assert_int_equal(reaps(*state, ways[2], &inner, &out), -1);
+    SET("config", "/other", "binary", "/b");
+    assert_int_equal(reaps(*state, ways[2], &inner, &out), -1);
+    SET("config", "/c", "binary", "/b");
+    assert_int_equal(reaps(*state, ways[2], &inner, &out), 0);
+    are(&out, "sh|-c|*|ciplug-ssh|/b|-F|/c|" FORCED "|-T|-S|none|" CLOSED "|--|h1|" THERE);
+    /* The run itself; another one is still not believed. */
+    SET("address", "h1", "config", "/c");
+    command.run = "efgh5678";
+    assert_int_equal(builder(*state)->way(ssh(*state)->self, &command, &out), 0);
+    argv_free(&out.argv);
+    settings[0] = NULL;
+    assert_int_equal(reaps(*state, ways[0], &inner, &out), -1);
+    SET("address", "h1", "config", "/c");
+    argv_free(&out.argv);
+    out = (struct ciplug_argv){ARGV_INIT};
+    assert_int_equal(builder(*state)->way(ssh(*state)->self, &plain, &out), 0);
+    settings[0] = NULL;
+    fixtures_lines[0] = '\0';
+    assert_int_equal(reaps(*state, "h1 - - config=/c User=x", &inner, &out), 0);
+    are(&out,
+        "sh|-c|*|ciplug-ssh|ssh|-F|/c|" FORCED "|-T|-S|none|" CLOSED "|-o|User=x|--|h1|" THERE);
+    assert_int_equal(reaps(*state, "h1 - /my%20key%25%2520%41% config=/my%20%20c", &inner, &out),
+                     0);
+    are(&out, "sh|-c|*|ciplug-ssh|ssh|-F|/my  c|" FORCED "|-T|-S|none|" CLOSED
+              "|-i|/my key%%20%41%|--|h1|" THERE);
+    assert_int_equal(reaps(*state, "h1 - - binary=-x", &inner, &out), -1);
+    argv_free(&out.argv);
+    argv_free(&inner.argv);
+}
+
 static void reap_believes_no_strange_way(void **state)
 {
     static const char *const strange[] = {"",
@@ -120,6 +171,7 @@ static void reap_believes_no_strange_way(void **state)
                                           "h1 - k",
                                           "h1 - -k",
                                           "h1 - ./k",
+                                          "h1 - %20/k",
                                           "h1 - - ProxyCommand=x",
                                           "h1 - - proxycommand=x",
                                           "h1 - - LocalCommand=x PermitLocalCommand=yes",
@@ -147,8 +199,11 @@ static void reap_believes_no_strange_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(prepare_says_what_it_makes),       TEST(way_is_words_without_blanks),
-        TEST(reap_removes_the_runs_own_folder), TEST(reap_goes_where_the_words_lead),
+        TEST(prepare_says_what_it_makes),
+        TEST(way_is_words_without_blanks),
+        TEST(reap_removes_the_runs_own_folder),
+        TEST(reap_goes_where_the_words_lead),
+        TEST(programs_and_configurations_are_not_believed),
         TEST(reap_believes_no_strange_way),
     };
     return cmocka_run_group_tests(tests, fixtures_make, remove_all);

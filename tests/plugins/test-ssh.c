@@ -106,7 +106,7 @@ static void callbacks_refuse_it_too(void **state)
     command.job = "CIPLUG_JOB=x";
     command.held = "/run/h";
     command.synced = 1;
-    SET("address", "-oProxyCommand=x");
+    SET("address", "-h");
     assert_int_equal(with->stop(self, &command, &out), -1);
     assert_int_equal(with->alive(self, &command, &out), -1);
     assert_int_equal(with->fetch(self, &command, patterns, &out), -1);
