@@ -50,6 +50,9 @@ class Bench:
     def left(self, seconds):
         return [one for host in self.hosts for one in host.settled("64200", seconds)]
 
+    def lost_ones(self):
+        return [record for record in self.run().of("command_finished") if record["outcome"] == "error"]
+
     # What is measured
 
     def speed(self):
@@ -78,21 +81,22 @@ class Bench:
             with Hosts(2, apart=True) as hosts:
                 self.use(hosts)
                 shutil.rmtree(self.folder / ".ciplug", ignore_errors=True)
-                ciplug = self.start("grace = 1s\ncommand = [ {host} = h2 ] || sleep 64200")
+                ciplug = self.start("per = host\ngrace = 1s\ncommand = [ {host} = h2 ] || sleep 64200")
                 wait_for(lambda h=hosts: h[0].processes("sleep 64200"), "the command")
                 hosts[0].cut()
                 cut = time.monotonic()
                 gone = None
-                while gone is None or not self.run().of("command_finished"):
+                while gone is None or not self.lost_ones():
                     if gone is None and not hosts[0].processes("sleep 64200"):
                         gone = time.monotonic() - cut
                     if time.monotonic() - cut > 120:
                         raise SystemExit("not noticed within 120 s")
-                    if not self.run().of("command_finished"):
+                    if not self.lost_ones():
                         seen = time.monotonic() - cut
                     time.sleep(0.02)
                 noticed.append(seen)
                 dead.append(gone)
+                ciplug.terminate()
                 ciplug.wait()
         print(f"a host was cut off {len(noticed)} times: recorded as lost after {', '.join(f'{one:.1f}' for one in noticed)} s, what ran "
               f"there was dead after {', '.join(f'{one:.1f}' for one in dead)} s (grace 1 s)")
