@@ -219,6 +219,8 @@ static void on_stop_done(void *data, int status, const char *what)
     far->stop = NULL;
     far->stopped = status == 0;
     far->left = status != 0;
+    /* It answered when it was asked, and does not any more: once more. */
+    far->ask_tried = status == 0;
     if (status == 0) {
         strbuf_addf(&far->ending, "; no guard confirmed its end: %s", what);
     } else {

@@ -4,6 +4,7 @@
 #include "util.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define RUN_ID "check000" /* of no run */
 
@@ -55,11 +56,23 @@ bool preflight_launch(struct launch *launch, const struct launcher *launcher,
     return true;
 }
 
+/* Of an option that holds a placeholder the first command says nothing of the others. */
+static bool differs(const struct step *step)
+{
+    for (size_t i = 0; i < step->section->n; i++) {
+        const struct config_value *value = &step->section->values[i];
+        if (strchr(value->key, '.') && strchr(value->value, '{'))
+            return true;
+    }
+    return false;
+}
+
 static void look_at(const struct launcher *launcher, const struct step *step,
                     struct problems *problems)
 {
     struct launch launch;
-    for (size_t i = 0; step->selected && step->n_units > 0 && i < step->hosts.n; i++) {
+    for (size_t i = 0; step->selected && step->n_units > 0 && !differs(step) && i < step->hosts.n;
+         i++) {
         const struct host *host = &launcher->plan->hosts[step->on_hosts[i]];
         if (preflight_launch(&launch, launcher, step, host, problems))
             launch_free(&launch);

@@ -61,12 +61,12 @@ class Relay:
     def close(self):
         """Refuse new connections and end those that there are."""
         self.flows.set()
-        self.listener.close()
-        for one in self.open:
+        for one in self.listener, *self.open:  # close() alone would let who waits in accept() take one more
             try:
                 one.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+        self.listener.close()
         if self.path:
             pathlib.Path(self.path).unlink(missing_ok=True)
 

@@ -112,7 +112,9 @@ static int rude_build(void *self, const struct ciplug_command *command,
                       const struct ciplug_argv *inner, struct ciplug_argv *out)
 {
     (void)self;
-    here(command->step);
+    /* Not where it is only tried. */
+    if (command->run_dir)
+        here(command->step);
     return inner ? rude_api->argv_append(out, inner) : -1;
 }
 
