@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from engine import Engine, EngineCase  # noqa: E402
 from far_engine import Relay  # noqa: E402
-from harness import Case, main, wait_for  # noqa: E402
+from harness import PATIENCE, Case, main, wait_for  # noqa: E402
 
 INI = """
 [ciplug]
@@ -117,7 +117,7 @@ class OfAHost(Lost):
                             f"docker.image = ci-busybox:1\ngrace = 1s\ncommand = {command}\n")
         wait_for(lambda: self.engine.processes("sleep 56003"), "the command")
         lose()
-        ended = ciplug.wait(240)
+        ended = ciplug.wait(1.5 * PATIENCE)
         records = sorted((record["host"], record["attempt"], record["outcome"]) for record in self.run_of().finished("s"))
         self.assertEqual((ended.status, records), (0, [("a", 1, "error"), ("b", 1, "passed"), ("b", 2, "passed")]), ended.all)
         self.assertRegex(ended.all, "host a is lost")
