@@ -117,7 +117,7 @@ class Writing(Case):
         script = "mkdir small && mount -t tmpfs -o size=16k ciplug-test small || exit 99\n" \
                  f"cp old small/report\n\"{CIPLUG}\" report --to \"$1=small/report\"\nstatus=$?\n" \
                  "cat small/report > left; ls -A small > names\nexit $status\n"
-        for name in ("junit", "console"):
+        for name in ("junit", "tap", "console"):
             with self.subTest(to=name):
                 ended = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", name], cwd=self.dir, env=self.env, check=False,
                                        stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -131,7 +131,7 @@ class Writing(Case):
         if os.system("strace -o /dev/null true >/dev/null 2>&1"):
             self.skipTest("strace cannot trace here")
         self.env["ASAN_OPTIONS"] = "detect_leaks=0"
-        for name in ("junit", "console"):
+        for name in ("junit", "tap", "trace", "console"):
             with self.subTest(to=name):
                 ended = self.verb("report", "--to", f"{name}=report", wrap=["strace", "-qq", "-o", "trace"])
                 self.assertEqual(ended.status, 0, ended.all)

@@ -262,14 +262,15 @@ allow_failure = yes
 
     def test_reports_of_plugins(self):
         self.write("names", f"b {SECRET} c\n")
-        self.write("ci.ini", "[ciplug]\nmask = TOKEN\nplugins = shell junit\n[junit]\nfile = report.xml\n[step s]\nitems_file = names\n"
+        self.write("ci.ini", "[ciplug]\nmask = TOKEN\nplugins = shell junit tap trace\n[step s]\nitems_file = names\n"
                              "command = echo \"$TOKEN\"; false\n")
         ended = self.verb()
         self.assertEqual(ended.status, 1, ended.all)
-        text = self.read("report.xml")
-        self.assertIn("***", text)
-        for piece in (SECRET, SECRET.replace('"', "&quot;"), SECRET[:8], SECRET[-5:]):
-            self.assertNotIn(piece, text)
+        for name in ("junit.xml", "ciplug.tap", "trace.json"):
+            text = self.read(name)
+            self.assertIn("***", text)
+            for piece in (SECRET, SECRET.replace('"', "&quot;"), SECRET.replace('"', '\\"'), SECRET[:8], SECRET[-5:]):
+                self.assertNotIn(piece, text, name)
 
 
 class Arguments(Secrets):
