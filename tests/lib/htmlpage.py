@@ -138,7 +138,7 @@ def big_journal(state, run, count, workers, hosts=("local",)):
             for attempt, outcome in enumerate(attempts, 1):
                 free.sort()
                 start, worker = free[0]
-                took = int(chance.paretovariate(1.5) * 20000)
+                took = int(min(chance.paretovariate(1.5), 200) * 20000)
                 end = max(end, start + took)
                 free[0] = (start + took + 300, worker)
                 final = attempt == len(attempts)
