@@ -58,6 +58,7 @@ static void on_run_started(struct console *console, const struct ciplug_event *e
     console->run = event->run ? xstrdup(event->run) : NULL;
     console->run_dir = event->run_dir ? xstrdup(event->run_dir) : NULL;
     console->started_wall_ns = event->time_ns;
+    console_marks_begin(console);
     if (quiet(console))
         return;
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
@@ -262,6 +263,7 @@ static void on_command_finished(struct console *console, const struct ciplug_eve
     if (quiet(console) && !(result->final && console_is_failure(result)))
         strbuf_clear(&line);
     console_end(console, running, event, &line);
+    console_mark_close(console, event);
 }
 
 static void on_run_notice(struct console *console, const struct ciplug_event *event)
@@ -326,6 +328,7 @@ static int console_finish(void *self)
         close_step(console, &console->steps[i]);
     screen_status(console->settings.screen, "");
     console_summary(console);
+    console_mark_close(console, NULL);
     int error = screen_error(console->settings.screen);
     return error && error != EPIPE ? -1 : 0;
 }

@@ -5,6 +5,7 @@
 #ifndef CIPLUG_CORE_CONSOLE_H
 #define CIPLUG_CORE_CONSOLE_H
 
+#include "event.h"
 #include "screen.h"
 #include "strbuf.h"
 #include <ciplug/plugin.h>
@@ -20,6 +21,7 @@ struct console_settings {
     int verbosity;                /* -1, 0, 1 */
     const struct runclock *clock; /* what times are shown of; NULL: CLOCK_MONOTONIC */
     bool replay;                  /* of a finished run: no live parts */
+    const struct events *events;  /* whose marks stand on the screen; NULL: nobody's */
 };
 
 struct console;

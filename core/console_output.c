@@ -62,6 +62,8 @@ struct console_running *console_start(struct console *console, const struct cipl
     /* Whole lines of the one that was followed have been shown; the rest comes at its end. */
     for (size_t i = 0; i < console->n_running; i++)
         console->running[i].following = console->running[i].headed = false;
+    if (console->block)
+        console_mark_close(console, NULL);
     ARRAY_GROW(console->running, console->n_running, console->running_alloc);
     struct console_running *running = &console->running[console->n_running++];
     *running = (struct console_running){.step = xstrdup(event->command->step),
@@ -103,7 +105,8 @@ static void show_header(struct console *console, struct console_running *running
     format_word(&line, "RUN", console->settings.color);
     strbuf_addstr(&line, running->name);
     strbuf_addf(&line, *running->place ? " (%s)\n" : "%s\n", running->place);
-    console_say(console, &line, false);
+    if (!console_mark_open(console, &line, NULL))
+        console_say(console, &line, false);
 }
 
 /* Up to `end`, which is the end of a line, or UINT64_MAX for all that is left. */
@@ -114,6 +117,8 @@ static void show(struct console *console, struct console_running *running,
         return;
     bool rest = end == UINT64_MAX;
     AUTO_FREE char *prefix = prefix_of(running, running->output);
+    if (!console->block)
+        (void)console_mark_open(console, NULL, NULL);
     screen_file(console->settings.screen, stream->path, stream->shown,
                 rest ? end : end - stream->shown, prefix, rest);
     stream->shown = end;
@@ -179,32 +184,40 @@ static bool has_rest(const struct console_stream *stream, uint64_t bytes)
     return stream->path && (bytes > stream->shown || stream->end > stream->shown);
 }
 
-static bool show_rest(struct console *console, struct console_running *running,
+static bool any_rest(const struct console_running *running, const struct ciplug_result *result)
+{
+    return has_rest(&running->streams[0], result->bytes_out) ||
+           has_rest(&running->streams[1], result->bytes_err);
+}
+
+static void show_rest(struct console *console, struct console_running *running,
                       const struct ciplug_result *result)
 {
-    bool out = has_rest(&running->streams[0], result->bytes_out);
-    bool err = has_rest(&running->streams[1], result->bytes_err);
-    if (out)
+    if (has_rest(&running->streams[0], result->bytes_out))
         show(console, running, &running->streams[0], UINT64_MAX);
-    if (err)
+    if (has_rest(&running->streams[1], result->bytes_err))
         show(console, running, &running->streams[1], UINT64_MAX);
-    return out || err;
 }
 
 /* The line stands above the output, or below what was followed. */
 static void show_end(struct console *console, struct console_running *running,
                      const struct ciplug_event *event, const struct strbuf *line)
 {
-    bool wanted = wants_rest(running, event->result);
+    const struct ciplug_result *result = event->result;
+    bool wanted = wants_rest(running, result);
     bool below = running->headed || running->output == CIPLUG_OUTPUT_LIVE;
+    bool follows = wanted && !below;
+    bool said = false;
     if (below && wanted)
-        show_rest(console, running, event->result);
-    if (line->len) {
-        bool output_follows = wanted && !below;
-        console_say(console, line, !output_follows && !console_is_failure(event->result));
-    }
-    if (!below && wanted)
-        show_rest(console, running, event->result);
+        show_rest(console, running, result);
+    if (console->block)
+        console_mark_close(console, NULL);
+    if (line->len && follows && any_rest(running, result))
+        said = console_mark_open(console, line, event);
+    if (line->len && !said)
+        console_say(console, line, !follows && !console_is_failure(result));
+    if (follows)
+        show_rest(console, running, result);
 }
 
 void console_end(struct console *console, struct console_running *running,

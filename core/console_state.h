@@ -4,6 +4,7 @@
  *
  *   console.c          events, and what is said about each
  *   console_output.c   the output of commands: when which bytes go to the screen
+ *   console_marks.c    what others want to stand around output
  *   console_live.c     what changes with time: live area, heartbeat, SIGUSR1
  *   console_summary.c  the end: failures once more, the ledger
  */
@@ -66,6 +67,7 @@ struct console {
     char *run_dir;
     uint64_t started_wall_ns, ended_wall_ns;
     uint64_t started_ns, last_start_ns, visible_ns; /* monotonic */
+    bool block;                                     /* a mark was opened for one command */
     bool finished;                                  /* RUN_FINISHED was seen */
     int exit_status;
     char *reason;
@@ -99,6 +101,16 @@ void console_follow(struct console *console, uint64_t now_ns);
 void console_running_clear(struct console_running *running);
 /* Outcomes that are shown under -q, and listed at the end. */
 bool console_is_failure(const struct ciplug_result *result);
+
+/* console_marks.c */
+/* Before anything is shown. */
+void console_marks_begin(struct console *console);
+/* Above output; `line` (NULL: of several commands) is what is said of it, `event` (or NULL) of its
+ * end. Whether a mark says it. */
+bool console_mark_open(struct console *console, const struct strbuf *line,
+                       const struct ciplug_event *event);
+/* Below it; with `event` below all that is said of its command. */
+void console_mark_close(struct console *console, const struct ciplug_event *event);
 
 /* console_live.c */
 void console_status(struct console *console, uint64_t now_ns);

@@ -97,6 +97,7 @@ static void show_tail(struct console *console, const struct console_failure *fai
         uint64_t offset;
         if (!path || console_tail(path, TAIL_BYTES, TAIL_LINES, &offset, NULL) < 0)
             continue;
+        (void)console_mark_open(console, NULL, NULL);
         screen_file(console->settings.screen, path, offset, TAIL_BYTES, TAIL_PREFIX, true);
         return;
     }

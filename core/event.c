@@ -124,6 +124,22 @@ void events_emit(struct events *events, const struct ciplug_event *event)
     }
 }
 
+void events_mark(const struct events *events, int what, const char *line,
+                 const struct ciplug_event *event, struct strbuf *out)
+{
+    for (size_t i = 0; i < events->n; i++) {
+        size_t at = what == CIPLUG_MARK_CLOSE ? events->n - 1 - i : i;
+        struct listener listener = events->list[at];
+        const char *text = NULL;
+        if (listener.reporter->mark)
+            PLUGIN_CALL(listener.name,
+                        text = listener.reporter->mark(listener.self, what, line, event));
+        strbuf_addstr(out, text ? text : "");
+        if (text && *text && what != CIPLUG_MARK_NEVER && out->buf[out->len - 1] != '\n')
+            strbuf_addch(out, '\n');
+    }
+}
+
 int events_finish(struct events *events)
 {
     for (size_t i = 0; i < events->n; i++) {

@@ -6,6 +6,7 @@
 #ifndef CIPLUG_CORE_EVENT_H
 #define CIPLUG_CORE_EVENT_H
 
+#include "strbuf.h"
 #include <ciplug/plugin.h>
 
 #include <stdbool.h>
@@ -31,6 +32,10 @@ void events_add(struct events *events, const char *name, const struct ciplug_rep
  * emit again from its callback: the inner event is then seen by all before the outer one is seen by
  * those behind it. One that is added meanwhile gets only later events. */
 void events_emit(struct events *events, const struct ciplug_event *event);
+/* Add to `out` what the reporters want to stand on the screen (CIPLUG_MARK_...): whole lines. What
+ * was opened last is closed first. */
+void events_mark(const struct events *events, int what, const char *line,
+                 const struct ciplug_event *event, struct strbuf *out);
 /* finish() of all, also when one fails. 0, or -1 when any did. */
 int events_finish(struct events *events);
 void events_free(struct events *events);

@@ -12,6 +12,33 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f;
 }
 
+/* Shared by all threads: the bytes are there before their number is. */
+static unsigned char forbidden[8];
+static size_t n_forbidden;
+
+void harmless_forbid(const char *bytes)
+{
+    size_t n = strlen(bytes);
+    if (n == 0 || n > sizeof forbidden || n_forbidden || !SAFEGUARD(forbidden_bytes))
+        return;
+    memcpy(forbidden, bytes, n);
+    __atomic_store_n(&n_forbidden, n, __ATOMIC_RELEASE);
+}
+
+/* Whether `c` would complete what is forbidden. */
+static bool completes(struct harmless_past *past, unsigned char c)
+{
+    size_t n = __atomic_load_n(&n_forbidden, __ATOMIC_ACQUIRE);
+    if (n == 0)
+        return false;
+    bool bad = c == forbidden[n - 1] && past->n >= n - 1 &&
+               memcmp(past->bytes + past->n - (n - 1), forbidden, n - 1) == 0;
+    if (past->n == sizeof past->bytes)
+        memmove(past->bytes, past->bytes + 1, --past->n);
+    past->bytes[past->n++] = c;
+    return bad;
+}
+
 /* ^X for C0 and DEL, <XX> for the rest. */
 static void show_byte(struct strbuf *out, unsigned char c)
 {
@@ -22,6 +49,22 @@ static void show_byte(struct strbuf *out, unsigned char c)
         strbuf_addch(out, (char)c);
     else
         strbuf_add(out, (const char[]){'<', digits[c >> 4], digits[c & 15], '>'}, 4);
+}
+
+/* Bytes that can be shown as they are, unless they are forbidden. */
+static void add_plain(struct harmless_past *past, const unsigned char *p, size_t length,
+                      struct strbuf *out)
+{
+    if (__atomic_load_n(&n_forbidden, __ATOMIC_RELAXED) == 0) {
+        strbuf_add(out, p, length);
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (completes(past, p[i]))
+            strbuf_addf(out, "<%02X>", (unsigned)p[i]);
+        else
+            strbuf_add(out, &p[i], 1);
+    }
 }
 
 static size_t utf8_length(unsigned char lead)
@@ -107,6 +150,7 @@ static void end_line(struct harmless *h, struct strbuf *out)
     }
     strbuf_addch(out, '\n');
     h->middle = false;
+    h->past.n = 0;
 }
 
 static size_t take_escape(struct harmless *h, const unsigned char *p, size_t length,
@@ -143,6 +187,11 @@ static size_t take_one(struct harmless *h, const unsigned char *p, size_t length
     if (*p == 033)
         return take_escape(h, p, length, out);
     begin_line(h, out);
+    if (is_plain(*p)) {
+        add_plain(&h->past, p, 1, out);
+        return 1;
+    }
+    h->past.n = 0;
     if (*p >= 0x80)
         return take_wide(p, length, out);
     if (*p == '\t')
@@ -163,7 +212,7 @@ static size_t take_all(struct harmless *h, const unsigned char *p, size_t length
             run++;
         size_t n = run - done;
         if (n && !h->cr && h->middle)
-            strbuf_add(out, p + done, n);
+            add_plain(&h->past, p + done, n, out);
         else
             n = take_one(h, p + done, length - done, out);
         if (n == 0)
@@ -262,13 +311,17 @@ size_t harmless_fit(const char *text, size_t length, size_t columns)
 void harmless_name(struct strbuf *out, const char *text, size_t columns)
 {
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
+    struct harmless_past past = {.n = 0};
     const unsigned char *p = (const unsigned char *)text;
     size_t left = strlen(text);
     /* A name of megabytes is cut before it is looked at; no character shrinks below 1/4. */
     while (left && line.len <= 4 * columns) {
         size_t n = *p >= 0x80 ? take_wide(p, left, &line) : 0;
-        if (n == 0)
+        if (is_plain(*p))
+            add_plain(&past, p, 1, &line);
+        else if (n == 0)
             show_byte(&line, *p);
+        past.n = is_plain(*p) ? past.n : 0;
         n = n ? n : 1;
         p += n;
         left -= n;

@@ -15,6 +15,17 @@
 /* The longest piece that may be held back until the next bytes are there. */
 #define HARMLESS_HELD 32
 
+/* No text may hold `bytes` (1 to 8; copied): commands of a CI service that are recognised anywhere.
+ * The last of them is then shown as <5B>, here and in names. Once, for the whole program; not while
+ * another thread is in here. */
+void harmless_forbid(const char *bytes);
+
+/* The last bytes that were plain, to see what is forbidden across borders of calls. */
+struct harmless_past {
+    unsigned char bytes[8];
+    size_t n;
+};
+
 /* A stream of lines. Newlines and tabs stay; SGR colour sequences too where `color` is set; a
  * carriage return in front of a newline is left out, one in the middle of a line becomes a newline.
  * Start zeroed but for `color` and `prefix`. */
@@ -26,6 +37,7 @@ struct harmless {
     bool cr;            /* the last byte was a carriage return */
     unsigned char held[HARMLESS_HELD];
     size_t n_held;
+    struct harmless_past past;
 };
 
 /* Append to `out` what is certain of `data`; sequences may be cut anywhere between two calls. */

@@ -36,6 +36,7 @@ int run_start_screen(struct run *run)
     }
     settings.screen = run->screen;
     settings.clock = &run->clock;
+    settings.events = &run->events;
     run->console = console_new(&settings);
     events_add(&run->events, NULL, &console_reporter, run->console);
     msg_set_sink(isatty(2) && settings.progress ? on_message : NULL, run->screen);

@@ -136,6 +136,11 @@ void screen_text(struct screen *screen, const char *text, size_t length, bool dr
     push_bytes(screen, SCREEN_TEXT, text, length, NULL, false, droppable);
 }
 
+void screen_mark(struct screen *screen, const char *text, size_t length)
+{
+    push_bytes(screen, SCREEN_MARK, text, length, NULL, false, false);
+}
+
 void screen_output(struct screen *screen, const void *bytes, size_t length, const char *prefix,
                    bool finish)
 {

@@ -26,6 +26,9 @@ struct screen *screen_new(int fd, bool color);
 /* Text of ciplug itself, written as it is. When more than 4 MiB are queued, text marked droppable
  * is left out and one line says how many lines were. */
 void screen_text(struct screen *screen, const char *text, size_t length, bool droppable);
+/* Likewise, whole lines for whoever reads the screen: never left out, and where something stands
+ * in the line already, a new one is begun. */
+void screen_mark(struct screen *screen, const char *text, size_t length);
 /* Bytes of a command, made harmless; `prefix` (may be NULL; copied) is put in front of each line.
  * Left out like droppable text when too much is queued. Keeps no state over calls: the caller hands
  * over whole lines, or the rest of one at the end. Adds a newline when the last line has none and

@@ -195,6 +195,11 @@ static void add_range(struct screen *screen, const struct screen_entry *entry)
 static void add_entry(struct screen *screen, const struct screen_entry *entry)
 {
     switch (entry->kind) {
+    case SCREEN_MARK:
+        /* A log may be shorter than its last line once was. */
+        if (screen->middle)
+            strbuf_addch(&screen->batch, '\n');
+        /* fall through */
     case SCREEN_TEXT:
         strbuf_add(&screen->batch, entry->data, entry->length);
         screen->middle = entry->data[entry->length - 1] != '\n';

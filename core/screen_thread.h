@@ -16,6 +16,7 @@
 
 enum screen_kind {
     SCREEN_TEXT,    /* written as it is */
+    SCREEN_MARK,    /* likewise, on a line of its own */
     SCREEN_OUTPUT,  /* made harmless */
     SCREEN_RANGE,   /* of a file, made harmless */
     SCREEN_DROPPED, /* says how many lines are missing here */

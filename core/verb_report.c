@@ -63,20 +63,25 @@ static int replay(const struct cli *cli, struct events *events)
 
 /* ---- the console ---- */
 
-static int print_console(const struct cli *cli, int fd, const char *path)
+/* `plugin` (may be NULL) says what stands around the output of commands. */
+static int print_console(const struct cli *cli, int fd, const char *path,
+                         const struct plugin *plugin)
 {
+    struct events events = {0};
     struct console_settings settings = {.output = cli->run.output,
                                         .color = screen_wants_color(fd, cli->run.color),
                                         .verbosity = cli->run.verbosity,
-                                        .replay = true};
+                                        .replay = true,
+                                        .events = &events};
     settings.screen = screen_new(fd, settings.color);
     if (!settings.screen) {
         msg(MSG_ERROR, "cannot start the thread for output: %s", strerror(errno));
         return 3;
     }
     struct console *console = console_new(&settings);
-    struct events events = {0};
     events_add(&events, NULL, &console_reporter, console);
+    if (plugin)
+        events_add(&events, plugin->table.name, &plugin->reporter, plugin->self);
     int status = replay(cli, &events);
     if (events_finish(&events) < 0 && status == 0)
         status = 3;
@@ -94,8 +99,8 @@ static int report_to_console(const struct cli *cli, const char *path)
 {
     struct atomicfile file;
     if (!path)
-        return print_console(cli, output_fd(), "standard output");
-    int status = atomicfile_open(&file, path) < 0 ? 3 : print_console(cli, file.fd, path);
+        return print_console(cli, output_fd(), "standard output", NULL);
+    int status = atomicfile_open(&file, path) < 0 ? 3 : print_console(cli, file.fd, path, NULL);
     if (file.fd < 0 || atomicfile_close(&file, status == 0) < 0) {
         msg(MSG_ERROR, "cannot write %s: %s", path, strerror(errno));
         status = status ? status : 3;
@@ -122,6 +127,9 @@ static const char *why_unfit(const struct plugin *plugin, const char *path)
 
 static int report_by(const struct cli *cli, struct plugin *plugin)
 {
+    /* One that writes nothing itself has its say around what the console shows. */
+    if (plugin->reporter.mark && !(plugin->options && option_find(plugin->options, "file")))
+        return print_console(cli, output_fd(), "standard output", plugin);
     struct events events = {0};
     events_add(&events, plugin->table.name, &plugin->reporter, plugin->self);
     int status = replay(cli, &events);

@@ -28,7 +28,7 @@ extern "C" {
  * looks at api->abi_minor and at sizes before it uses what is newer may define a lower
  * CIPLUG_NEEDS_MINOR in front of this header. */
 #define CIPLUG_ABI_MAJOR 1
-#define CIPLUG_ABI_MINOR 3
+#define CIPLUG_ABI_MINOR 4
 #ifndef CIPLUG_NEEDS_MINOR
 #define CIPLUG_NEEDS_MINOR CIPLUG_ABI_MINOR
 #endif
@@ -358,7 +358,23 @@ struct ciplug_reporter {
     /* After RUN_FINISHED, which a run that was killed does not have: write what has to be written.
      * 0, or -1 after a message: status 3. */
     int (*finish)(void *self);
+    /* Since 1.4, for CI services that fold their log. Only the console writes to the screen; here
+     * it asks what else has to stand there (`what`: CIPLUG_MARK_...). NULL: nothing; else whole
+     * lines, which are written as they are. Borrowed until the next call. */
+    const char *(*mark)(void *self, int32_t what, const char *line,
+                        const struct ciplug_event *event);
 };
+
+/* Before anything is shown: up to 8 bytes which nothing but marks may hold; elsewhere the last of
+ * them is shown as <5B>. */
+#define CIPLUG_MARK_NEVER 1
+/* Above output. `line`: what the console says of the one command whose output follows; it is shown
+ * in the mark only; `event`: its COMMAND_FINISHED, NULL while it runs. `line` NULL: there follow
+ * lines of several commands, with their names in front. */
+#define CIPLUG_MARK_OPEN 2
+/* Where that ends; with `event` also below all that is shown of a COMMAND_FINISHED, with or without
+ * output; and once behind everything. */
+#define CIPLUG_MARK_CLOSE 3
 
 struct ciplug_advisor {
     size_t size;

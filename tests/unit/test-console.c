@@ -224,6 +224,44 @@ static void long_lists_have_few_tails(void **state)
     free(data);
 }
 
+static const char *brackets(void *self, int32_t what, const char *line,
+                            const struct ciplug_event *event)
+{
+    static char text[256];
+    (void)self;
+    if (what == CIPLUG_MARK_NEVER)
+        return NULL;
+    snprintf(text, sizeof text, "%s %s%s%s", what == CIPLUG_MARK_OPEN ? "<" : ">",
+             line ? "LINE " : "", line ? line : "", event ? " END" : "");
+    return text;
+}
+
+/* What is said of a command stands in the mark then, and only there. */
+static void marks_stand_around_output(void **state)
+{
+    (void)state;
+    static const struct ciplug_reporter marking = {.size = sizeof marking, .mark = brackets};
+    struct events events = {0};
+    events_add(&events, "marks", &marking, NULL);
+    struct stage stage;
+    struct console_settings settings = plain();
+    settings.events = &events;
+    stage_open(&stage, settings, -1);
+    a_small_run(&stage);
+    assert_stage(&stage, SMALL_HEAD "< LINE PASS unit 1 [a] (1.2s, worker 2) END\nfine\n>  END\n"
+                                    "< LINE FAIL unit 2 [b]: exit code 1 (1.2s, worker 2) END\n"
+                                    "bad\n>  END\n\nfailures:\n" SMALL_FAIL SMALL_LOGS
+                                    "< \n" SMALL_TAIL SMALL_SUM "> \n");
+    settings.output = CIPLUG_OUTPUT_LIVE;
+    stage_open(&stage, settings, -1);
+    a_small_run(&stage);
+    assert_stage(&stage, SMALL_HEAD "< \n[unit 1] fine\n" SMALL_PASS ">  END\n"
+                                    "< \n[unit 2] bad\n" SMALL_FAIL
+                                    ">  END\n\nfailures:\n" SMALL_FAIL SMALL_LOGS
+                                    "< \n" SMALL_TAIL SMALL_SUM "> \n");
+    events_free(&events);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_step_has_its_own_output, setup, teardown),
         cmocka_unit_test_setup_teardown(a_killed_run_is_replayed, setup, teardown),
         cmocka_unit_test_setup_teardown(long_lists_have_few_tails, setup, teardown),
+        cmocka_unit_test_setup_teardown(marks_stand_around_output, setup, teardown),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

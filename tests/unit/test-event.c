@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -58,6 +59,7 @@ struct writer {
     struct events *events;
     int nested;
     const struct ciplug_reporter *late;
+    char mark[16];
     int finish;
 };
 
@@ -153,6 +155,37 @@ static void nothing_failed_is_success(void **state)
     events_free(&events);
 }
 
+static const char *mark(void *self, int32_t what, const char *line,
+                        const struct ciplug_event *event)
+{
+    struct writer *writer = self;
+    (void)event;
+    writer->mark[0] = writer->letter;
+    writer->mark[1] = (char)('0' + what);
+    snprintf(writer->mark + 2, sizeof writer->mark - 2, "%s", line ? line : "");
+    return writer->letter == 'n' ? NULL : writer->mark;
+}
+
+static void marks_are_lines_and_closed_in_turn(void **state)
+{
+    (void)state;
+    static const struct ciplug_reporter marking = {.size = sizeof marking, .mark = mark};
+    struct events events = {0};
+    struct strbuf out = STRBUF_INIT;
+    struct writer a = {.letter = 'a'}, b = {.letter = 'b'}, n = {.letter = 'n'};
+    events_add(&events, "a", &marking, &a);
+    events_add(&events, "none", &silent, NULL);
+    events_add(&events, "n", &marking, &n);
+    events_add(&events, "b", &marking, &b);
+    events_mark(&events, CIPLUG_MARK_OPEN, "x", NULL, &out);
+    assert_string_equal(out.buf, "a2x\nb2x\n");
+    strbuf_clear(&out);
+    events_mark(&events, CIPLUG_MARK_CLOSE, NULL, NULL, &out);
+    assert_string_equal(out.buf, "b3\na3\n");
+    strbuf_free(&out);
+    events_free(&events);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +196,7 @@ int main(void)
         cmocka_unit_test(listener_may_emit_and_add),
         cmocka_unit_test(all_are_finished_also_when_one_fails),
         cmocka_unit_test(nothing_failed_is_success),
+        cmocka_unit_test(marks_are_lines_and_closed_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,12 +158,32 @@ static void random_bytes_stay_harmless(void **state)
     }
 }
 
+/* The last: it is for the rest of the program. */
+static void forbidden_bytes_never_stand(void **state)
+{
+    (void)state;
+    static const struct example list[] = {
+        {"##[group]x\n", "##<5B>group]x\n"},        {"a ##[x] ###[##[", "a ##<5B>x] ###<5B>##<5B>"},
+        {"#[ [# # #[\n##\n[", "#[ [# # #[\n##\n["}, {"##\r[", "##\n["},
+        {"##\t[##\xc3\xa4[", "##\t[##\xc3\xa4["},
+    };
+    static const struct example colored[] = {
+        {"#\033[1m#\033[0m[", "#\033[1m#\033[0m<5B>"},
+    };
+    harmless_forbid("##[");
+    check(list, ARRAY_SIZE(list), (struct harmless){0}, false);
+    check(colored, ARRAY_SIZE(colored), (struct harmless){.color = true}, false);
+    AUTO_STRBUF struct strbuf name = STRBUF_INIT;
+    harmless_name(&name, "a##[b]", 20);
+    assert_string_equal(strbuf_text(&name), "a##<5B>b]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_become_visible),    cmocka_unit_test(carriage_returns),
         cmocka_unit_test(colours_only_where_wanted),  cmocka_unit_test(names_are_one_line),
-        cmocka_unit_test(random_bytes_stay_harmless),
+        cmocka_unit_test(random_bytes_stay_harmless), cmocka_unit_test(forbidden_bytes_never_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
