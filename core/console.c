@@ -73,6 +73,7 @@ static void on_step_started(struct console *console, const struct ciplug_event *
     const struct console_step *step = find_step(console, event);
     if (quiet(console))
         return;
+    console_end_block(console);
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
     strbuf_addf(&line, "%s ", step->cleanup ? "cleanup" : "step");
     harmless_name(&line, step->name, FORMAT_COLUMNS);
@@ -147,6 +148,7 @@ static void say_empty_step(struct console *console, const struct console_step *s
 static void on_step_finished(struct console *console, const struct ciplug_event *event)
 {
     struct console_step *step = find_step(console, event);
+    console_end_block(console);
     bool seen = step->finished || step->never[0].commands || step->never[1].commands;
     close_step(console, step);
     if (!seen && event->outcome != CIPLUG_PASSED)
@@ -271,6 +273,7 @@ static void on_run_notice(struct console *console, const struct ciplug_event *ev
     if (quiet(console))
         return;
     AUTO_STRBUF struct strbuf line = STRBUF_INIT;
+    console_end_block(console);
     /* Whole: there are commands to be pasted among them. */
     strbuf_addstr(&line, "ciplug: ");
     harmless_name(&line, event->text ? event->text : "", NOTICE_MAX);

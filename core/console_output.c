@@ -54,6 +54,16 @@ struct console_running *console_find(struct console *console, const struct ciplu
     return NULL;
 }
 
+void console_end_block(struct console *console)
+{
+    if (!console->block)
+        return;
+    console_mark_close(console, NULL);
+    /* What is followed further gets a header, and a block, of its own. */
+    for (size_t i = 0; i < console->n_running; i++)
+        console->running[i].headed = false;
+}
+
 struct console_running *console_start(struct console *console, const struct ciplug_event *event)
 {
     AUTO_STRBUF struct strbuf name = STRBUF_INIT, place = STRBUF_INIT;
@@ -62,8 +72,7 @@ struct console_running *console_start(struct console *console, const struct cipl
     /* Whole lines of the one that was followed have been shown; the rest comes at its end. */
     for (size_t i = 0; i < console->n_running; i++)
         console->running[i].following = console->running[i].headed = false;
-    if (console->block)
-        console_mark_close(console, NULL);
+    console_end_block(console);
     ARRAY_GROW(console->running, console->n_running, console->running_alloc);
     struct console_running *running = &console->running[console->n_running++];
     *running = (struct console_running){.step = xstrdup(event->command->step),

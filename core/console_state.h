@@ -96,6 +96,9 @@ void console_bytes(struct console *console, struct console_running *running,
 /* An attempt ended: its output and its line, in the right order. `running` may be NULL. */
 void console_end(struct console *console, struct console_running *running,
                  const struct ciplug_event *event, const struct strbuf *line);
+/* What is said next is not of the command that is followed: it may not stand in that one's marks.
+ */
+void console_end_block(struct console *console);
 /* Begin to follow the last running command where that is due. */
 void console_follow(struct console *console, uint64_t now_ns);
 void console_running_clear(struct console_running *running);
