@@ -25,18 +25,23 @@ void harmless_forbid(const char *bytes)
     __atomic_store_n(&n_forbidden, n, __ATOMIC_RELEASE);
 }
 
-/* Whether `c` would complete what is forbidden. */
-static bool completes(struct harmless_past *past, unsigned char c)
+static void remember(struct harmless_past *past, const unsigned char *p, size_t length)
 {
-    size_t n = __atomic_load_n(&n_forbidden, __ATOMIC_ACQUIRE);
-    if (n == 0)
-        return false;
-    bool bad = c == forbidden[n - 1] && past->n >= n - 1 &&
-               memcmp(past->bytes + past->n - (n - 1), forbidden, n - 1) == 0;
-    if (past->n == sizeof past->bytes)
-        memmove(past->bytes, past->bytes + 1, --past->n);
-    past->bytes[past->n++] = c;
-    return bad;
+    const size_t most = sizeof past->bytes;
+    if (length > most) {
+        p += length - most;
+        length = most;
+    }
+    size_t stay = past->n < most - length ? past->n : most - length;
+    memmove(past->bytes, past->bytes + past->n - stay, stay);
+    memcpy(past->bytes + stay, p, length);
+    past->n = stay + length;
+}
+
+/* Whether what was last said is what is forbidden, but for its last byte. */
+static bool nearly_forbidden(const struct harmless_past *past, size_t n)
+{
+    return past->n >= n - 1 && memcmp(past->bytes + past->n - (n - 1), forbidden, n - 1) == 0;
 }
 
 /* ^X for C0 and DEL, <XX> for the rest. */
@@ -55,16 +60,23 @@ static void show_byte(struct strbuf *out, unsigned char c)
 static void add_plain(struct harmless_past *past, const unsigned char *p, size_t length,
                       struct strbuf *out)
 {
-    if (__atomic_load_n(&n_forbidden, __ATOMIC_RELAXED) == 0) {
-        strbuf_add(out, p, length);
-        return;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (completes(past, p[i]))
-            strbuf_addf(out, "<%02X>", (unsigned)p[i]);
+    size_t n = __atomic_load_n(&n_forbidden, __ATOMIC_ACQUIRE);
+    const unsigned char *end = p + length;
+    while (n && p < end) {
+        const unsigned char *last = memchr(p, forbidden[n - 1], (size_t)(end - p));
+        size_t before = (size_t)((last ? last : end) - p);
+        strbuf_add(out, p, before);
+        remember(past, p, before);
+        p += before;
+        if (!last)
+            return;
+        if (nearly_forbidden(past, n))
+            strbuf_addf(out, "<%02X>", (unsigned)*p);
         else
-            strbuf_add(out, &p[i], 1);
+            strbuf_add(out, p, 1);
+        remember(past, p++, 1);
     }
+    strbuf_add(out, p, (size_t)(end - p));
 }
 
 static size_t utf8_length(unsigned char lead)

@@ -194,6 +194,8 @@ static int github_finish(void *self)
     const char *steps = getenv("GITHUB_STEP_SUMMARY");
     if (!github->tale.begun)
         return 0;
+    if (github->replayed)
+        github_note_run(github, &github->notes);
     github_tell(github);
     if (github->failed || github->summary.failed || github->notes.failed) {
         github->api->message(github->api, CIPLUG_LOG_ERROR, "no memory: not all could be said");

@@ -76,7 +76,7 @@ struct github {
 /* github_note.c: the annotations of a command that has ended, as whole lines. */
 bool github_deserves(const struct ciplug_event *event);
 void github_note(struct github *github, const struct ciplug_event *event, struct text *out);
-/* One for a run that failed otherwise. */
+/* One for a run that failed otherwise, or has no end. */
 void github_note_run(struct github *github, struct text *out);
 /* Data of a workflow command; a property of one where `property` is set. */
 void github_escape(struct text *out, const char *plain, bool property);

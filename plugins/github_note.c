@@ -156,11 +156,13 @@ void github_note(struct github *github, const struct ciplug_event *event, struct
 void github_note_run(struct github *github, struct text *out)
 {
     const struct tale *tale = &github->tale;
-    if (tale->exit_status == 0 || github->n_errors || !take(github, false))
+    bool passed = tale->ended && tale->exit_status == 0;
+    if (passed || github->n_errors || !take(github, false))
         return;
     text_put(out, "::error ");
     add_property(out, "title", "ciplug");
-    char text[64];
-    snprintf(text, sizeof text, "the run ended with status %" PRId32, tale->exit_status);
+    char text[64] = "the run has not finished";
+    if (tale->ended)
+        snprintf(text, sizeof text, "the run ended with status %" PRId32, tale->exit_status);
     add_message(out, text, tale->reason);
 }
