@@ -228,7 +228,7 @@ static struct place place_of(const struct search *search, const struct spot *spo
     return place;
 }
 
-static void take_line(struct search *search, const char *line)
+static void search_line(struct search *search, const char *line)
 {
     struct spot spot = look_at(line);
     struct place place = {0};
@@ -249,13 +249,13 @@ static void take_line(struct search *search, const char *line)
     search->in_first &= spot.form == FIRST_FRAME;
 }
 
-static void take_text(struct search *search, char *text)
+static void search_text(struct search *search, char *text)
 {
     for (char *line = text; line && search->places->n < PLACES_MAX;) {
         char *end = strchr(line, '\n');
         if (end)
             *end = '\0';
-        take_line(search, line);
+        search_line(search, line);
         line = end ? end + 1 : NULL;
     }
     if (search->frame.file)
@@ -295,7 +295,7 @@ void github_places(const struct github *github, const struct ciplug_event *event
     for (size_t i = 0; i < 2 && places->n < PLACES_MAX; i++) {
         char *text = read_log(logs[i]);
         if (text)
-            take_text(&search, text);
+            search_text(&search, text);
         free(text);
     }
 }
