@@ -90,6 +90,7 @@ int launch_beside(struct launch *launch, enum launch_beside what,
     struct chain chain = chain_of(launch);
     struct ciplug_argv out = {ARGV_INIT};
     int32_t guarded = launch->command.guarded;
+    const char *cwd = launch->command.cwd;
     launch->command.guarded = 0;
     launch->command.job =
         what == LAUNCH_STOP && launch->marker ? strchr(launch->marker, '=') + 1 : NULL;
@@ -104,7 +105,7 @@ int launch_beside(struct launch *launch, enum launch_beside what,
     }
     argv_free(&out.argv);
     launch->command.job = NULL;
-    launch->command.cwd = launch->place_cwd;
+    launch->command.cwd = cwd;
     return found;
 }
 

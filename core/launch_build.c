@@ -408,5 +408,8 @@ int launch_build(struct launch *launch, const struct launch_place *place, char *
     chain_ask(&chain);
     int result = build_both(&chain, place, error);
     chain_asked(&chain);
+    /* What is told of a command here, too. */
+    if (!remote)
+        launch->command.cwd = launch->argv.cwd;
     return result;
 }

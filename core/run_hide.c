@@ -34,6 +34,7 @@ static void hide_command(struct hidden_event *hidden, const struct mask *mask)
     command->item = hide(hidden, mask, command->item);
     command->label = hide(hidden, mask, command->label);
     command->script = hide(hidden, mask, command->script);
+    command->cwd = hide(hidden, mask, command->cwd);
     if (command->items)
         command->items = hidden->items = hide_all(hidden, mask, command->items);
     if (command->words)

@@ -75,6 +75,23 @@ static const char *skip(const char *text, const char *prefix)
     return strncmp(text, prefix, n) == 0 ? text + n : text;
 }
 
+/* A `cwd` elsewhere is often that of the same tree. */
+static char *where_it_started(const struct github *github, const struct ciplug_command *command,
+                              const char *name)
+{
+    if (!command->cwd || (!command->config_dir && *command->cwd != '/'))
+        return NULL;
+    struct text base = {0};
+    if (*command->cwd != '/') {
+        text_put(&base, command->config_dir);
+        text_put(&base, "/");
+    }
+    text_put(&base, command->cwd);
+    char *found = base.failed ? NULL : below_workspace(github, text_string(&base), name);
+    text_free(&base);
+    return found;
+}
+
 char *github_resolve(const struct github *github, const struct ciplug_command *command,
                      const char *path, size_t length)
 {
@@ -94,8 +111,9 @@ char *github_resolve(const struct github *github, const struct ciplug_command *c
         name += 2;
     if (!*name || *name == '/' || (goes_up(name) && SAFEGUARD(no_way_up)))
         return NULL;
-    /* Commands start in the configuration's folder. */
-    char *found = command->config_dir ? below_workspace(github, command->config_dir, name) : NULL;
+    char *found = where_it_started(github, command, name);
+    if (!found && command->config_dir)
+        found = below_workspace(github, command->config_dir, name);
     return found ? found : below_workspace(github, github->workspace, name);
 }
 

@@ -237,6 +237,17 @@ class Annotations(Github):
         log = self.parsed(self.ci(self.dir / "sub/ci.ini", env=self.job))
         self.assertEqual(log.notes[0][1]["file"], "sub/in.c")
 
+    def test_the_folder_of_a_step(self):
+        for cwd in ("sub", str(self.dir / "sub")):
+            log = self.log(f"[step s]\ncwd = {cwd}\ncommand = echo in.c:2: x; exit 1\n", status=1)
+            self.assertEqual(log.notes[0][1]["file"], "sub/in.c")
+        self.write("s3cr3t-dir/in.c", "x")
+        self.write("names", "s3cr3t-dir\n")
+        ended = self.ci("[ciplug]\nplugins = shell github\nmask = DIR\n[step s]\nitems_file = names\ncwd = {item}\ncommand = echo in.c:2: x; exit 1\n",
+                        env=dict(self.job, DIR="s3cr3t-dir"))
+        self.assertEqual([name for name, _, _ in self.parsed(ended).notes], ["error"])
+        self.assertNotIn("s3cr3t", ended.all + self.read("summary.md"))
+
     def test_no_more_than_are_shown(self):
         """The rest stands in log and summary."""
         log = self.log("[step s]\ncount = 15\ncommand = exit 1\n[step t]\nneeds =\nallow_failure = yes\ncount = 15\ncommand = exit 1\n", status=1)
