@@ -1,47 +1,81 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the junit plugin share: junit.c takes the events in, junit_xml.c writes.
+ * What the files of the junit plugin share: junit.c is the plugin, junit_write.c writes the
+ * document, junit_cases.c and junit_places.c say what stands in it, and junit_xml.c writes XML.
  */
 #ifndef CIPLUG_PLUGINS_JUNIT_H
 #define CIPLUG_PLUGINS_JUNIT_H
 
-#include <ciplug/plugin.h>
+#include "fold.h"
+#include "writer.h"
 
-#include <stdbool.h>
-
-#define NS_PER_MS UINT64_C(1000000)
-
-struct testcase {
-    char *name;
-    char *reason;
-    char *logs[2]; /* out, err; NULL: none, or with another case of the same batch */
-    int32_t outcome;
-    uint64_t ms;
-};
-
-struct suite {
-    char *name, *run;
-    struct testcase *cases;
-    size_t n, alloc;
-    uint64_t started_ns, ms;
-    uint64_t failures, errors, skipped;
-};
-
-struct junit {
-    const struct ciplug_api *api;
-    char *file;
+struct junit_settings {
+    bool ant; /* nothing but what Ant's schema knows */
     uint64_t max_output;
-    struct suite *suites;
-    size_t n, alloc;
-    /* The run that is read; report may name several. */
-    size_t first; /* its first suite */
-    bool begun, ended;
-    int32_t exit_status;
-    char *run, *reason;
-    bool failed; /* no memory */
+    const char *commit; /* NULL: unknown */
 };
 
-/* The document. 0; or -1: there was no memory for it. What cannot be written says file_close(). */
-int junit_write(const struct junit *junit, struct ciplug_file *file);
+/* Sorts the attempts of `fold` on the way. */
+void junit_write(struct writer *writer, struct fold *fold, const struct junit_settings *settings);
+
+/* ---- cases ---- */
+
+/* Where a walk over a step's cases is; start with the step, which is sorted, and its batches. */
+struct junit_walk {
+    const struct fold_step *step;
+    const struct fold_batches *batches;
+    size_t next, first;
+    uint32_t unit;
+    const char *name;
+};
+
+struct junit_case {
+    const char *name;
+    const struct fold_attempt *last; /* the one that counts */
+    /* The one that is shown: that one, or of a case that failed the first that ended like it. */
+    const struct fold_attempt *shown;
+    uint64_t ms;
+    bool alone; /* the output is its own; or the first of a batch, with that of all */
+    /* The others: */
+    const struct fold_attempt *first;
+    const struct fold_batch *batch;
+    const struct fold_batches *batches;
+};
+
+bool junit_next(struct junit_walk *walk, struct junit_case *one);
+/* The next of a case's failed attempts that are not shown, as they were made; NULL: no more. Once
+ * for each case. */
+const struct fold_attempt *junit_next_other(struct junit_case *one);
+uint64_t junit_time(const struct fold_step *step); /* of all its cases, ms */
+
+/* Where the attempts of a step were, each once: numbers and names with blanks between them. */
+struct junit_places {
+    char *workers, *hosts;
+};
+
+/* 0 or -1 (no memory). */
+int junit_places_find(struct junit_places *places, const struct fold_step *step);
+void junit_places_free(struct junit_places *places);
+
+/* ---- XML ---- */
+
+/* The document as it is written. Texts may hold any bytes. What goes wrong sets writer->failed. */
+struct xml;
+
+/* NULL, where there was no memory, after setting writer->failed. */
+struct xml *xml_open(struct writer *writer);
+void xml_close(struct xml *xml);
+void xml_start(struct xml *xml, const char *name);
+void xml_end(struct xml *xml);
+void xml_text(struct xml *xml, const char *bytes);
+void xml_format(struct xml *xml, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void xml_attribute(struct xml *xml, const char *name, const char *bytes);
+void xml_number(struct xml *xml, const char *name, uint64_t number);
+void xml_time(struct xml *xml, uint64_t ms);
+void xml_timestamp(struct xml *xml, uint64_t time_us);
+/* Size of a log; 0 where there is none. */
+uint64_t xml_log_size(const char *path);
+/* The end of a log, at most `most` bytes, where the rest is left out with a pointer to it. */
+void xml_log(struct xml *xml, const char *path, uint64_t most);
 
 #endif

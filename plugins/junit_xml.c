@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libxml/xmlwriter.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,54 +13,83 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIECE 4096 /* of a log, read at once */
+#define PIECE     4096 /* of a log, read at once */
+#define US_PER_S  UINT64_C(1000000)
+#define LONG_TEXT 512
 
-/* Where the document goes. libxml2 says its own errors on stderr: it gets to see none. */
-struct document {
-    xmlTextWriterPtr writer;
-    struct ciplug_file *file;
-    const struct ciplug_api *api;
-    bool bad;
+/* libxml2 says its own errors on stderr: it gets to see none. */
+struct xml {
+    xmlTextWriterPtr out;
+    struct writer *writer;
 };
 
 static int on_bytes(void *context, const char *bytes, int length)
 {
-    const struct document *document = context;
-    (void)document->api->file_write(document->file, bytes, (size_t)length);
+    struct writer *writer = context;
+    writer_put(writer, bytes, (size_t)length);
     return length;
 }
 
-static void check(struct document *document, int result)
+static void check(struct xml *xml, int result)
 {
-    document->bad = document->bad || result < 0;
+    xml->writer->failed = xml->writer->failed || result < 0;
 }
 
-static void start(struct document *document, const char *name)
+struct xml *xml_open(struct writer *writer)
 {
-    check(document, xmlTextWriterStartElement(document->writer, BAD_CAST name));
+    struct xml *xml = calloc(1, sizeof *xml);
+    xmlOutputBufferPtr out = xml ? xmlOutputBufferCreateIO(on_bytes, NULL, writer, NULL) : NULL;
+    xmlTextWriterPtr text = out ? xmlNewTextWriter(out) : NULL;
+    if (!text) {
+        if (out)
+            (void)xmlOutputBufferClose(out);
+        free(xml);
+        writer->failed = true;
+        return NULL;
+    }
+    *xml = (struct xml){.out = text, .writer = writer};
+    check(xml, xmlTextWriterSetIndent(text, 1));
+    check(xml, xmlTextWriterStartDocument(text, "1.0", "UTF-8", NULL));
+    return xml;
 }
 
-static void end(struct document *document)
+void xml_close(struct xml *xml)
 {
-    check(document, xmlTextWriterEndElement(document->writer));
+    check(xml, xmlTextWriterEndDocument(xml->out));
+    xmlFreeTextWriter(xml->out);
+    writer_text(xml->writer, "\n");
+    free(xml);
 }
 
-static void text(struct document *document, const char *plain)
+void xml_start(struct xml *xml, const char *name)
 {
-    check(document, xmlTextWriterWriteString(document->writer, BAD_CAST plain));
+    check(xml, xmlTextWriterStartElement(xml->out, BAD_CAST name));
 }
 
-static void attribute(struct document *document, const char *name, const char *plain)
+void xml_end(struct xml *xml)
 {
-    check(document, xmlTextWriterWriteAttribute(document->writer, BAD_CAST name, BAD_CAST plain));
+    check(xml, xmlTextWriterEndElement(xml->out));
 }
 
-/* The text made plain; the caller's, or NULL when there is no memory. */
-static char *plain_copy(const char *bytes)
+/* ---- texts ---- */
+
+static void plain_text(struct xml *xml, const char *plain)
+{
+    check(xml, xmlTextWriterWriteString(xml->out, BAD_CAST plain));
+}
+
+static void plain_attribute(struct xml *xml, const char *name, const char *plain)
+{
+    check(xml, xmlTextWriterWriteAttribute(xml->out, BAD_CAST name, BAD_CAST plain));
+}
+
+/* In `buf` where it is long enough, else the caller's; NULL when there is no memory. */
+static char *plain_copy(struct xml *xml, const char *bytes, char *buf, size_t size)
 {
     struct plain plain = {0};
     size_t length = strlen(bytes);
-    char *out = malloc(PLAIN_SIZE(length));
+    char *out = PLAIN_SIZE(length) <= size ? buf : malloc(PLAIN_SIZE(length));
+    xml->writer->failed = xml->writer->failed || !out;
     if (!out)
         return NULL;
     size_t n = plain_feed(&plain, bytes, length, out);
@@ -67,51 +97,69 @@ static char *plain_copy(const char *bytes)
     return out;
 }
 
-static void attribute_of(struct document *document, const char *name, const char *bytes)
+void xml_text(struct xml *xml, const char *bytes)
 {
-    char *plain = plain_copy(bytes ? bytes : "");
-    document->bad = document->bad || !plain;
-    attribute(document, name, plain ? plain : "");
-    free(plain);
+    char buf[LONG_TEXT];
+    char *plain = plain_copy(xml, bytes, buf, sizeof buf);
+    if (plain)
+        plain_text(xml, plain);
+    if (plain != buf)
+        free(plain);
 }
 
-static void text_of(struct document *document, const char *bytes)
+void xml_attribute(struct xml *xml, const char *name, const char *bytes)
 {
-    char *plain = plain_copy(bytes);
-    document->bad = document->bad || !plain;
-    text(document, plain ? plain : "");
-    free(plain);
+    char buf[LONG_TEXT];
+    char *plain = plain_copy(xml, bytes, buf, sizeof buf);
+    if (plain)
+        plain_attribute(xml, name, plain);
+    if (plain != buf)
+        free(plain);
 }
 
-static void attribute_number(struct document *document, const char *name, uint64_t number)
+void xml_format(struct xml *xml, const char *format, ...)
+{
+    char line[LONG_TEXT];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    /* Texts of others are not written this way: it always fits. */
+    if (n < 0 || (size_t)n >= sizeof line)
+        xml->writer->failed = true;
+    else
+        plain_text(xml, line);
+}
+
+void xml_number(struct xml *xml, const char *name, uint64_t number)
 {
     char digits[24];
     snprintf(digits, sizeof digits, "%" PRIu64, number);
-    attribute(document, name, digits);
+    plain_attribute(xml, name, digits);
 }
 
-static void attribute_time(struct document *document, uint64_t ms)
+void xml_time(struct xml *xml, uint64_t ms)
 {
     char seconds[32];
     snprintf(seconds, sizeof seconds, "%" PRIu64 ".%03u", ms / 1000, (unsigned)(ms % 1000));
-    attribute(document, "time", seconds);
+    plain_attribute(xml, "time", seconds);
 }
 
-/* In UTC; the dialects know no zones. */
-static void attribute_timestamp(struct document *document, uint64_t time_ns)
+/* In UTC; the dialects know no zones, and one of them no file without. */
+void xml_timestamp(struct xml *xml, uint64_t time_us)
 {
     char stamp[32];
-    time_t seconds = (time_t)(time_ns / 1000 / NS_PER_MS);
+    time_t seconds = (time_t)(time_us / US_PER_S);
     struct tm tm;
-    if (time_ns && gmtime_r(&seconds, &tm) &&
-        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm))
-        attribute(document, "timestamp", stamp);
+    bool known = gmtime_r(&seconds, &tm) && tm.tm_year < 9999 - 1900 &&
+                 strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
+    plain_attribute(xml, "timestamp", known ? stamp : "1970-01-01T00:00:00");
 }
 
 /* ---- logs ---- */
 
 /* From `offset` on, where a line begins if there is one soon. */
-static void put_log(struct document *document, int fd, uint64_t offset, uint64_t size)
+static void put_from(struct xml *xml, int fd, uint64_t offset, uint64_t size)
 {
     struct plain plain = {0};
     char piece[PIECE], out[PLAIN_SIZE(PIECE)];
@@ -125,151 +173,35 @@ static void put_log(struct document *document, int fd, uint64_t offset, uint64_t
         size_t skip = newline && newline + 1 < piece + n ? (size_t)(newline + 1 - piece) : 0;
         cut = false;
         (void)plain_feed(&plain, piece + skip, (size_t)n - skip, out);
-        text(document, out);
+        plain_text(xml, out);
         offset += (uint64_t)n;
     }
     (void)plain_end(&plain, out);
-    text(document, out);
+    plain_text(xml, out);
 }
 
-static void put_output(struct document *document, const char *element, const char *path,
-                       uint64_t most)
+uint64_t xml_log_size(const char *path)
 {
-    if (!path || !most)
-        return;
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 ? (uint64_t)st.st_size
+                                                                          : 0;
+}
+
+void xml_log(struct xml *xml, const char *path, uint64_t most)
+{
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
     struct stat st;
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-        uint64_t size = (uint64_t)st.st_size;
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        uint64_t size = st.st_size > 0 ? (uint64_t)st.st_size : 0;
         uint64_t offset = size > most ? size - most : 0;
-        char note[96];
-        snprintf(note, sizeof note,
-                 "[%" PRIu64 " of %" PRIu64 " bytes are left out here; all: ", offset, size);
-        start(document, element);
         if (offset) {
-            text(document, note);
-            text_of(document, path);
-            text(document, "]\n");
+            xml_format(xml, "[%" PRIu64 " of %" PRIu64 " bytes are left out here; all: ", offset,
+                       size);
+            xml_text(xml, path);
+            plain_text(xml, "]\n");
         }
-        put_log(document, fd, offset, size);
-        end(document);
+        put_from(xml, fd, offset, size);
     }
     if (fd >= 0)
         close(fd);
-}
-
-/* ---- the report ---- */
-
-static const char *outcome_name(int32_t outcome)
-{
-    static const char *const names[] = {
-        [CIPLUG_FAILED] = "failed", [CIPLUG_SIGNALED] = "signaled",   [CIPLUG_TIMEOUT] = "timeout",
-        [CIPLUG_ERROR] = "error",   [CIPLUG_CANCELLED] = "cancelled", [CIPLUG_SKIPPED] = "skipped",
-    };
-    bool known = outcome >= CIPLUG_FAILED && outcome <= CIPLUG_SKIPPED;
-    return names[known ? outcome : CIPLUG_ERROR];
-}
-
-static const char *element_of(int32_t outcome)
-{
-    switch (outcome) {
-    case CIPLUG_FAILED:
-    case CIPLUG_SIGNALED:
-    case CIPLUG_TIMEOUT:
-        return "failure";
-    case CIPLUG_SKIPPED:
-        return "skipped";
-    default:
-        return "error";
-    }
-}
-
-static void put_outcome(struct document *document, const struct testcase *one)
-{
-    if (one->outcome == CIPLUG_PASSED)
-        return;
-    start(document, element_of(one->outcome));
-    if (one->outcome != CIPLUG_SKIPPED)
-        attribute(document, "type", outcome_name(one->outcome));
-    attribute_of(document, "message", one->reason);
-    for (int i = 0; i < 2; i++) {
-        if (!one->logs[i])
-            continue;
-        text_of(document, one->logs[i]);
-        text(document, "\n");
-    }
-    end(document);
-}
-
-static void put_case(const struct junit *junit, struct document *document,
-                     const struct suite *suite, const struct testcase *one)
-{
-    start(document, "testcase");
-    attribute_of(document, "classname", suite->name);
-    attribute_of(document, "name", one->name);
-    attribute_time(document, one->ms);
-    put_outcome(document, one);
-    put_output(document, "system-out", one->logs[0], junit->max_output);
-    put_output(document, "system-err", one->logs[1], junit->max_output);
-    end(document);
-}
-
-static void put_suite(const struct junit *junit, struct document *document,
-                      const struct suite *suite)
-{
-    start(document, "testsuite");
-    attribute_of(document, "name", suite->name);
-    attribute_timestamp(document, suite->started_ns);
-    attribute_number(document, "tests", suite->n);
-    attribute_number(document, "failures", suite->failures);
-    attribute_number(document, "errors", suite->errors);
-    attribute_number(document, "skipped", suite->skipped);
-    attribute_time(document, suite->ms);
-    start(document, "properties");
-    start(document, "property");
-    attribute(document, "name", "run");
-    attribute_of(document, "value", suite->run);
-    end(document);
-    end(document);
-    for (size_t i = 0; i < suite->n; i++)
-        put_case(junit, document, suite, &suite->cases[i]);
-    end(document);
-}
-
-static void put_all(const struct junit *junit, struct document *document)
-{
-    uint64_t tests = 0, failures = 0, errors = 0, ms = 0;
-    for (size_t i = 0; i < junit->n; i++) {
-        tests += junit->suites[i].n;
-        failures += junit->suites[i].failures;
-        errors += junit->suites[i].errors;
-        ms += junit->suites[i].ms;
-    }
-    check(document, xmlTextWriterSetIndent(document->writer, 1));
-    check(document, xmlTextWriterStartDocument(document->writer, "1.0", "UTF-8", NULL));
-    start(document, "testsuites");
-    attribute(document, "name", "ciplug");
-    attribute_number(document, "tests", tests);
-    attribute_number(document, "failures", failures);
-    attribute_number(document, "errors", errors);
-    attribute_time(document, ms);
-    for (size_t i = 0; i < junit->n; i++)
-        put_suite(junit, document, &junit->suites[i]);
-    end(document);
-    check(document, xmlTextWriterEndDocument(document->writer));
-}
-
-int junit_write(const struct junit *junit, struct ciplug_file *file)
-{
-    struct document document = {.api = junit->api, .file = file};
-    xmlOutputBufferPtr out = xmlOutputBufferCreateIO(on_bytes, NULL, &document, NULL);
-    document.writer = out ? xmlNewTextWriter(out) : NULL;
-    if (document.writer) {
-        put_all(junit, &document);
-        xmlFreeTextWriter(document.writer);
-        return document.bad ? -1 : 0;
-    }
-    if (out)
-        (void)xmlOutputBufferClose(out);
-    return -1;
 }
