@@ -2,6 +2,9 @@
 """A JUnit report, read back; and runs made up as journals, for `ciplug report`."""
 import base64
 import json
+import os
+import pathlib
+import re
 import subprocess
 import xml.etree.ElementTree as tree
 
@@ -13,6 +16,49 @@ def complaints(path):
     """What xmllint says of it: nothing when it is well-formed."""
     return subprocess.run(["xmllint", "--noout", str(path)], capture_output=True, check=False, stdin=subprocess.DEVNULL,
                           text=True, errors="replace").stderr
+
+
+# What the schemas of Jenkins' xunit plugin and of Ant both allow: {element: (attributes it must have, may have, children)};
+# and below it what only the first one knows. The order of children is Ant's.
+VERDICT = "((skipped|error|failure) )?"
+RERUN = ({"type"}, {"message"}, "stackTrace (system-out )?(system-err )?")
+ANT = {
+    "testsuites": (set(), set(), "(testsuite )*"),
+    "testsuite": ({"name", "package", "id", "timestamp", "hostname", "tests", "failures", "errors", "time"}, {"skipped"},
+                  "properties (testcase )*system-out system-err "),
+    "properties": (set(), set(), "(property )*"), "property": ({"name", "value"}, set(), ""),
+    "testcase": ({"name", "classname", "time"}, set(), VERDICT),
+    "failure": ({"type"}, {"message"}, ""), "error": ({"type"}, {"message"}, ""), "skipped": (set(), {"message"}, ""),
+    "system-out": (set(), set(), ""), "system-err": (set(), set(), ""),
+}
+JENKINS = {
+    **ANT, "testcase": (ANT["testcase"][0], set(), VERDICT + "((flaky|rerun)(Failure|Error) )*(system-out )?(system-err )?"),
+    "stackTrace": (set(), set(), ""), **dict.fromkeys(("flakyFailure", "flakyError", "rerunFailure", "rerunError"), RERUN),
+}
+VALUES = {"timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "time": r"\d+\.\d{3}", "hostname": r"(?s).*\S.*", "package": "", "id": r"\d+",
+          "tests": r"\d+", "failures": r"\d+", "errors": r"\d+", "skipped": r"\d+"}
+# The schemas themselves, where somebody has them: a folder.
+SCHEMAS = os.environ.get("CIPLUG_TEST_JUNIT_SCHEMAS")
+
+
+def misshapen(path, ant=False):
+    """What is not as the schemas have it: both where `ant`, else the one that knows attempts."""
+    wrong, shapes = [], ANT if ant else JENKINS
+    root = tree.parse(path).getroot()
+    for element in root.iter():
+        must, may, children = shapes.get(element.tag, (set(), set(), "nowhere"))
+        below = "".join(child.tag + " " for child in element)
+        if not must <= set(element.keys()) <= must | may or not re.fullmatch(children, below):
+            wrong.append((element.tag, sorted(element.keys()), below))
+        wrong += [(element.tag, key, value) for key, value in element.items() if not re.fullmatch(VALUES.get(key, "(?s).*"), value)]
+    if [suite.get("id") for suite in root] != [str(number) for number in range(len(root))]:
+        wrong.append("ids")
+    for schema in ["junit-10.xsd", *(["windyroad-JUnit.xsd"] if ant else [])] if SCHEMAS else []:
+        ended = subprocess.run(["xmllint", "--huge", "--noout", "--schema", str(pathlib.Path(SCHEMAS) / schema), str(path)],
+                               capture_output=True, check=False, stdin=subprocess.DEVNULL, text=True, errors="replace")
+        if ended.returncode:
+            wrong.append(ended.stderr)
+    return wrong
 
 
 class Report:
@@ -33,6 +79,20 @@ class Report:
     def names(self, kind=None, suite=None):
         return [case.get("name") for case in self.cases
                 if kind in (None, self.kind(case)) and suite in (None, case.get("classname"))]
+
+    def case(self, name, suite):
+        found = [case for case in self.cases if (case.get("name"), case.get("classname")) == (name, suite)]
+        assert len(found) == 1, (name, suite, found)
+        return found[0]
+
+    @staticmethod
+    def others(case):
+        """[(element, type, which attempt)] of the attempts beside the one that is shown."""
+        return [(child.tag, child.get("type"), int(re.search(r"^attempt (\d+)", child.find("stackTrace").text, re.MULTILINE)[1]))
+                for child in case if child.tag.startswith(("flaky", "rerun"))]
+
+    def properties(self, suite):
+        return {one.get("name"): one.get("value") for one in self.root.findall(f"testsuite[@name='{suite}']/properties/property")}
 
     def wrong_sums(self):
         """Attributes that are not what the elements below them say."""
