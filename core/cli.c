@@ -210,7 +210,7 @@ static int take_plain(struct cli *cli, int option)
 /* Which options a verb listens to; the rest would be dropped silently, so they are refused. */
 static const char *const heard[] = {
     [VERB_RUN] = "cjnsqv", [VERB_LIST] = "cjsqv", [VERB_CHECK] = "cjsqv",
-    [VERB_REPORT] = "qv",  [VERB_REAP] = "qv",    [VERB_PLUGINS] = "qv",
+    [VERB_REPORT] = "qsv", [VERB_REAP] = "qv",    [VERB_PLUGINS] = "qv",
 };
 static const int heard_long[][12] = {
     [VERB_RUN] = {OPT_ONLY, OPT_FAIL_FAST, OPT_KEEP_GOING, OPT_RESUME, OPT_KEEP, OPT_OUTPUT,

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "atomicfile.h"
+#include "config.h"
 #include "console.h"
 #include "event.h"
 #include "interrupted.h"
 #include "journal.h"
+#include "options.h"
 #include "output.h"
 #include "rundir.h"
 #include "safeguard.h"
 #include "util.h"
 #include "verbs.h"
+#include "visible.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -110,11 +113,40 @@ static int report_to_console(const struct cli *cli, const char *path)
 
 /* ---- reporters of plugins ---- */
 
+/* What the command line says of the reporter's options; no file of a project is read. */
+struct settings {
+    const char *path; /* NULL: not given */
+    struct config config;
+};
+
 static const char *option_of_report(void *data, const struct plugin *plugin,
                                     const struct ciplug_option *option)
 {
-    (void)plugin;
-    return strcmp(option->name, "file") == 0 ? data : option->def;
+    const struct settings *settings = data;
+    bool is_file = strcmp(option->name, "file") == 0;
+    if (is_file && settings->path)
+        return settings->path;
+    const struct config_section *section = config_find(&settings->config, plugin->table.name, NULL);
+    const struct config_value *value = section ? config_get(section, option->name) : NULL;
+    return value ? value->value : is_file ? "/dev/stdout" : option->def;
+}
+
+/* Those of other reporters, too. */
+static void read_settings(struct settings *settings, const struct cli *cli,
+                          struct problems *problems)
+{
+    for (size_t i = 0; i < cli->set.n; i++)
+        config_set(&settings->config, cli->set.v[i], problems);
+}
+
+static void check_settings(const struct settings *settings, const struct plugin *plugin,
+                           struct problems *problems)
+{
+    static const struct ciplug_option *const none[] = {NULL};
+    const struct config_section *section = config_find(&settings->config, plugin->table.name, NULL);
+    if (section)
+        options_check_section(section, plugin->options ? plugin->options : none, NULL, NULL,
+                              problems);
 }
 
 static const char *why_unfit(const struct plugin *plugin, const char *path)
@@ -142,24 +174,28 @@ static int report_by(const struct cli *cli, struct plugin *plugin)
 
 static int report_to_plugin(const struct cli *cli, const char *name, char *path)
 {
-    static char standard_output[] = "/dev/stdout";
     struct plugins plugins;
     struct problems problems = {0};
+    struct settings settings = {.path = path};
+    read_settings(&settings, cli, &problems);
     plugins_init(&plugins, cli->plugin_path);
     plugins.run_option = option_of_report;
-    plugins.run_option_data = path ? path : standard_output;
+    plugins.run_option_data = &settings;
     struct plugin *plugin = plugins_load(&plugins, name, "--to", 0, &problems);
     const char *unfit = plugin ? why_unfit(plugin, path) : NULL;
     int status = 2;
+    if (plugin)
+        check_settings(&settings, plugin, &problems);
     if (unfit)
         problems_add(&problems, "--to", 0, "plugin '%s' %s", name, unfit);
     else if (!plugin)
         problems_add(&problems, "--to", 0, "without a plugin there is 'console'");
-    else if (plugins_open(&plugins, &problems) == 0)
+    else if (problems.n == 0 && plugins_open(&plugins, &problems) == 0)
         status = report_by(cli, plugin);
     problems_print(&problems);
     problems_free(&problems);
     plugins_close(&plugins);
+    config_free(&settings.config);
     return status;
 }
 
@@ -173,9 +209,30 @@ static int report_to(const struct cli *cli, const char *to)
     return report_to_plugin(cli, name, path);
 }
 
+/* One for a reporter that is not asked, or for the console, which has no options, would do nothing.
+ */
+static int refuse_strangers(const struct cli *cli)
+{
+    for (size_t i = 0; i < cli->set.n; i++) {
+        AUTO_FREE char *name = xstrndup(cli->set.v[i], strcspn(cli->set.v[i], ".="));
+        size_t length = strlen(name), k = 0;
+        while (k < cli->to.n &&
+               (strncmp(cli->to.v[k], name, length) != 0 || strcspn(cli->to.v[k], "=") != length))
+            k++;
+        if (k < cli->to.n && strcmp(name, "console") != 0)
+            continue;
+        AUTO_FREE char *shown = visible(cli->set.v[i]);
+        msg(MSG_ERROR, "--set: '%s' is for no reporter of a plugin in --to", shown);
+        return 2;
+    }
+    return 0;
+}
+
 int verb_report(const struct cli *cli)
 {
-    int status = 0;
+    int status = refuse_strangers(cli);
+    if (status)
+        return status;
     for (size_t i = 0; i < cli->to.n; i++) {
         int one = report_to(cli, cli->to.v[i]);
         status = status ? status : one;
