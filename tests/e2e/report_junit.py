@@ -149,6 +149,7 @@ class Flavours(JunitCase):
         self.assertEqual(out["bad"].count("[x, attempt 2: failed, exit code 3]\nout x\n"), 1)
         self.assertEqual(out["late"], None)
         self.assertIn("out x\n", report.case("x", "bad").find("failure").text)
+        self.same_again("--set", "junit.flavour=ant", ant=True)
 
     def test_simple_reports_are_the_same(self):
         """Where there is neither output nor a second attempt, one file has the shape that both schemas want."""
@@ -179,6 +180,7 @@ class Flavours(JunitCase):
                 self.assertEqual(report.count("passed"), counts["passed"])
                 self.assertEqual(report.count("error"), counts["error"] + counts["cancelled"] + extra)
                 self.assertEqual(report.count("failure") + report.count("error") == 0, status == 0)
+                self.reported(run, options=("--set", "junit.flavour=ant", "-s", "junit.commit=" + "<&\"'"), ant=True)
 
     def test_places_that_nobody_has(self):
         """Names of a journal that was tampered with leave no attribute empty that may not be."""
@@ -189,6 +191,33 @@ class Flavours(JunitCase):
             made.finish(command, "passed", made.start(command), final=True)
             made.end(0, {"passed": 1})
             self.reported(run, ant=True)
+
+
+class Settings(JunitCase):
+    """`report --set`: the options of a reporter, of which no file says anything then."""
+
+    def setUp(self):
+        super().setUp()
+        self.passes("[ciplug]\nplugins = junit\n[step s]\ncommand = echo said\n")
+
+    def test_of_each_its_own(self):
+        self.reported(options=("-s", "junit.max_output=0", "-s", "tap.version=13", "--to", "tap=t.tap"))
+        self.assertNotIn("said", self.read("again.xml"))
+        self.assertTrue(self.read("t.tap").startswith("TAP version 13\n"))
+
+    def test_file(self):
+        ended = self.verb("report", "--to", "junit", "--set", "junit.file=set.xml")
+        self.assertEqual((ended.status, ended.out), (0, ""), ended.all)
+        self.assertEqual(self.read("set.xml"), self.read("junit.xml"))
+
+    def test_what_is_wrong_with_them(self):
+        for value, said in (("junit.flavour=aunt", "expected one of jenkins, ant, got 'aunt'"), ("junit.flavor=ant", "did you mean 'flavour'?"),
+                            ("junit.max_output=-1", "expected a whole number from 0"), ("tap.version=13", "is for no reporter"),
+                            ("junit.flavour", "expected STEP.KEY=VALUE"), ("console.x=1", "is for no reporter")):
+            ended = self.verb("report", "--to", "junit=no.xml", "--set", value)
+            self.assertEqual(ended.status, 2, ended.all)
+            self.assertIn(said, ended.err)
+            self.assertFalse((self.dir / "no.xml").exists())
 
 
 class Output(JunitCase):
