@@ -73,9 +73,16 @@ void xml_attribute(struct xml *xml, const char *name, const char *bytes);
 void xml_number(struct xml *xml, const char *name, uint64_t number);
 void xml_time(struct xml *xml, uint64_t ms);
 void xml_timestamp(struct xml *xml, uint64_t time_us);
-/* Size of a log; 0 where there is none. */
-uint64_t xml_log_size(const char *path);
-/* The end of a log, at most `most` bytes, where the rest is left out with a pointer to it. */
-void xml_log(struct xml *xml, const char *path, uint64_t most);
+
+struct xml_log {
+    const char *path; /* borrowed */
+    int fd;
+    uint64_t size;
+};
+
+/* Whether there is a log that is not empty; then xml_log() has to follow. */
+bool xml_log_open(struct xml_log *log, const char *path);
+/* Its end, at most `most` bytes, where the rest is left out with a pointer to it. Closes it. */
+void xml_log(struct xml *xml, const struct xml_log *log, uint64_t most);
 
 #endif

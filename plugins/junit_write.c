@@ -51,9 +51,10 @@ static void put_output(const struct document *document, const struct fold_attemp
         [CIPLUG_STDOUT] = "system-out", [CIPLUG_STDERR] = "system-err"};
     for (int stream = CIPLUG_STDOUT; stream <= CIPLUG_STDERR; stream++) {
         char *path = path_of(document, log_of(attempt, stream));
-        if (path && document->settings->max_output && xml_log_size(path)) {
+        struct xml_log log;
+        if (path && document->settings->max_output && xml_log_open(&log, path)) {
             xml_start(document->xml, elements[stream]);
-            xml_log(document->xml, path, document->settings->max_output);
+            xml_log(document->xml, &log, document->settings->max_output);
             xml_end(document->xml);
         }
         free(path);
@@ -95,8 +96,9 @@ static void put_story(const struct document *document, const struct fold_attempt
             xml_text(xml, path);
             xml_text(xml, "\n");
         }
-        if (path && excerpt && xml_log_size(path)) {
-            xml_log(xml, path, excerpt);
+        struct xml_log log;
+        if (path && excerpt && xml_log_open(&log, path)) {
+            xml_log(xml, &log, excerpt);
             xml_text(xml, "\n");
         }
         free(path);
@@ -165,7 +167,8 @@ static void put_of_suite(const struct document *document, const struct junit_cas
 {
     struct xml *xml = document->xml;
     char *path = path_of(document, log_of(attempt, stream));
-    bool any = path && document->settings->max_output && xml_log_size(path);
+    struct xml_log log;
+    bool any = path && document->settings->max_output && xml_log_open(&log, path);
     bool shown = attempt == one->shown;
     if (any || (!shown && stream == CIPLUG_STDOUT)) {
         xml_text(xml, "[");
@@ -177,7 +180,7 @@ static void put_of_suite(const struct document *document, const struct junit_cas
         xml_text(xml, "]\n");
     }
     if (any) {
-        xml_log(xml, path, document->settings->max_output);
+        xml_log(xml, &log, document->settings->max_output);
         xml_text(xml, "\n");
     }
     free(path);

@@ -180,28 +180,28 @@ static void put_from(struct xml *xml, int fd, uint64_t offset, uint64_t size)
     plain_text(xml, out);
 }
 
-uint64_t xml_log_size(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 ? (uint64_t)st.st_size
-                                                                          : 0;
-}
-
-void xml_log(struct xml *xml, const char *path, uint64_t most)
+bool xml_log_open(struct xml_log *log, const char *path)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
     struct stat st;
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-        uint64_t size = st.st_size > 0 ? (uint64_t)st.st_size : 0;
-        uint64_t offset = size > most ? size - most : 0;
-        if (offset) {
-            xml_format(xml, "[%" PRIu64 " of %" PRIu64 " bytes are left out here; all: ", offset,
-                       size);
-            xml_text(xml, path);
-            plain_text(xml, "]\n");
-        }
-        put_from(xml, fd, offset, size);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        *log = (struct xml_log){.path = path, .fd = fd, .size = (uint64_t)st.st_size};
+        return true;
     }
     if (fd >= 0)
         close(fd);
+    return false;
+}
+
+void xml_log(struct xml *xml, const struct xml_log *log, uint64_t most)
+{
+    uint64_t offset = log->size > most ? log->size - most : 0;
+    if (offset) {
+        xml_format(xml, "[%" PRIu64 " of %" PRIu64 " bytes are left out here; all: ", offset,
+                   log->size);
+        xml_text(xml, log->path);
+        plain_text(xml, "]\n");
+    }
+    put_from(xml, log->fd, offset, log->size);
+    close(log->fd);
 }
