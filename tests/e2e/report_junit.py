@@ -128,6 +128,23 @@ class Attempts(JunitCase):
         self.assertEqual(junit.Report.others(report.case("i1", "s")), [("rerunFailure", "failed", 2), ("rerunError", "error", 3)])
         self.assertEqual(junit.Report.others(report.case("i2", "s")), [("flakyError", "error", 1)])
 
+    def test_of_a_batch_that_failed(self):
+        """Its output is not in the report once for each of its items; and an item that is in the list twice has its own attempts."""
+        made = reports.Journal(self.dir / ".ciplug", "aaaaaaaa")
+        made.add("step_started", step="s", planned=3)
+        for number, units, attempt in ((1, [b"a", b"b"], 1), (2, [b"a"], 1), (3, [b"a"], 2), (4, [b"b"], 2)):
+            command = made.command("s", number, units, 1, attempt)
+            begun = made.start(command)
+            (made.folder / begun["log_out"]).parent.mkdir(parents=True, exist_ok=True)
+            (made.folder / begun["log_out"]).write_bytes(b"of %d\n" % number)
+            made.finish(command, "failed" if number == 1 else "passed", begun, final=number > 1)
+        made.add("step_finished", step="s", outcome="passed", reason="")
+        made.end(0, {"passed": 3})
+        report = self.reported("aaaaaaaa")
+        self.assertEqual([(case.get("name"), junit.Report.others(case), case.find("system-out").text) for case in report.cases],
+                         [("a", [], "of 2\n"), ("a", [("flakyFailure", "failed", 1)], "of 3\n"), ("b", [("flakyFailure", "failed", 1)], "of 4\n")])
+        self.assertEqual([len(one) for one in report.root.iter("flakyFailure")], [1, 1], "nothing but how it ended")
+
     def test_flaky_that_fails(self):
         self.assertEqual(self.ci("[ciplug]\nplugins = junit\nretry_delay = 10ms\n[step s]\nretries = 1\nflaky = fail\n"
                                  "command = test $CI_ATTEMPT = 2\n", "-q").status, 1)
