@@ -168,8 +168,8 @@ static void put_of_suite(const struct document *document, const struct junit_cas
     struct xml *xml = document->xml;
     char *path = path_of(document, log_of(attempt, stream));
     struct xml_log log;
-    bool any = path && document->settings->max_output && xml_log_open(&log, path);
-    bool shown = attempt == one->shown;
+    bool shown = attempt == one->shown, own = shown || attempt->n == 1;
+    bool any = own && path && document->settings->max_output && xml_log_open(&log, path);
     if (any || (!shown && stream == CIPLUG_STDOUT)) {
         xml_text(xml, "[");
         xml_text(xml, one->name);
@@ -186,6 +186,21 @@ static void put_of_suite(const struct document *document, const struct junit_cas
     free(path);
 }
 
+/* As they were made: all attempts of a step are in one list, in that order. */
+static void put_all_of_suite(const struct document *document, struct junit_case *one, int stream)
+{
+    bool due = one->alone && one->shown->started_us;
+    const struct fold_attempt *other = junit_next_other(one);
+    while (due || other) {
+        bool now = due && (!other || other > one->shown);
+        put_of_suite(document, one, now ? one->shown : other, stream);
+        if (now)
+            due = false;
+        else
+            other = junit_next_other(one);
+    }
+}
+
 /* The elements have to be there; in them is what Ant's schema has no other place for. */
 static void put_suite_output(const struct document *document, const struct fold_step *step,
                              const struct fold_batches *batches)
@@ -194,15 +209,8 @@ static void put_suite_output(const struct document *document, const struct fold_
         struct junit_walk walk = {.step = step, .batches = batches};
         struct junit_case one;
         xml_start(document->xml, stream == CIPLUG_STDOUT ? "system-out" : "system-err");
-        while (document->settings->ant && junit_next(&walk, &one)) {
-            const struct fold_attempt *other;
-            while ((other = junit_next_other(&one))) {
-                if (other->n == 1 || stream == CIPLUG_STDOUT)
-                    put_of_suite(document, &one, other, stream);
-            }
-            if (one.alone && one.shown->started_us)
-                put_of_suite(document, &one, one.shown, stream);
-        }
+        while (document->settings->ant && junit_next(&walk, &one))
+            put_all_of_suite(document, &one, stream);
         xml_end(document->xml);
     }
 }

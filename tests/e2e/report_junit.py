@@ -144,6 +144,10 @@ class Attempts(JunitCase):
         self.assertEqual([(case.get("name"), junit.Report.others(case), case.find("system-out").text) for case in report.cases],
                          [("a", [], "of 2\n"), ("a", [("flakyFailure", "failed", 1)], "of 3\n"), ("b", [("flakyFailure", "failed", 1)], "of 4\n")])
         self.assertEqual([len(one) for one in report.root.iter("flakyFailure")], [1, 1], "nothing but how it ended")
+        report = self.reported("aaaaaaaa", options=("--set", "junit.flavour=ant"), ant=True)
+        passed, failed = "[{}, attempt {}: passed]\nof {}\n\n", "[{}, attempt 1: failed, it failed]\n"
+        self.assertEqual(report.root.find("testsuite/system-out").text,
+                         passed.format("a", 1, 2) + failed.format("a") + passed.format("a", 2, 3) + failed.format("b") + passed.format("b", 2, 4))
 
     def test_flaky_that_fails(self):
         self.assertEqual(self.ci("[ciplug]\nplugins = junit\nretry_delay = 10ms\n[step s]\nretries = 1\nflaky = fail\n"
@@ -163,7 +167,7 @@ class Flavours(JunitCase):
         out = {suite.get("name"): suite.find("system-out").text for suite in report.root}
         self.assertEqual(out["good"], "[a, attempt 1: passed]\nsaid a\n\n[b, attempt 1: passed]\nsaid b\n\n")
         self.assertEqual(out["flaky"], "[flaky, attempt 1: failed, exit code 1]\n[flaky, attempt 2: failed, exit code 1]\n")
-        self.assertEqual(out["bad"].count("[x, attempt 2: failed, exit code 3]\nout x\n"), 1)
+        self.assertTrue(out["bad"].startswith("[x, attempt 1: failed, exit code 3]\nout x\n\n[x, attempt 2: failed, exit code 3]\nout x\n\n[y, "), out["bad"])
         self.assertEqual(out["late"], None)
         self.assertIn("out x\n", report.case("x", "bad").find("failure").text)
         self.same_again("--set", "junit.flavour=ant", ant=True)
