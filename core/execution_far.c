@@ -79,20 +79,35 @@ static void on_alive_done(void *data, int status, const char *what)
         return;
     }
     far->unanswered = status == 0 ? 0 : far->unanswered + 1;
+    far->silent = status != 0 && (status < 0 || far->deciding);
     if (far->unanswered > 0)
         uv_timer_start(&far->probe, on_probe, AGAIN_MS, PROBE_MS);
     if (far->unanswered < PROBES || execution->stopped)
         return;
     far->lost = xasprintf("its place does not answer: %s", what);
-    far->silent = status < 0;
     execution_notice(execution, "%s", far->lost);
     uv_timer_stop(&far->probe);
     attempt_kill(execution->attempt);
 }
 
+/* Where one container says nothing, the last question is for its engine. */
+static int probe(struct execution *execution, struct argv *argv)
+{
+    struct far *far = &execution->far;
+    struct launch *launch = &execution->launch;
+    int found = 0;
+    far->deciding = false;
+    if (far->silent && far->unanswered == PROBES - 1) {
+        launch->asked = 0;
+        found = launch_beside(launch, LAUNCH_REACH, NULL, NULL, argv);
+        far->deciding = found > 0;
+    }
+    return found ? found : launch_beside(launch, LAUNCH_ALIVE, NULL, NULL, argv);
+}
+
 static void on_probe(uv_timer_t *timer)
 {
-    static const struct side_hooks hooks = {.done = on_alive_done};
+    static const struct side_hooks hooks = {.steady = true, .done = on_alive_done};
     struct execution *execution = timer->data;
     struct far *far = &execution->far;
     AUTO_ARGV struct argv argv = ARGV_INIT;
@@ -103,9 +118,9 @@ static void on_probe(uv_timer_t *timer)
         far->unanswered = 0;
         return;
     }
-    if (SAFEGUARD(places_are_probed) &&
-        launch_beside(&execution->launch, LAUNCH_ALIVE, NULL, NULL, &argv) > 0)
-        far->alive = start_side(execution, &argv, far->unanswered ? NEXT_NS : PROBE_NS, &hooks);
+    if (SAFEGUARD(places_are_probed) && probe(execution, &argv) > 0)
+        far->alive =
+            start_side(execution, &argv, far->unanswered == 1 ? NEXT_NS : PROBE_NS, &hooks);
 }
 
 void far_watch(struct execution *execution)
@@ -320,7 +335,9 @@ static void on_ask_done(void *data, int status, const char *what)
 {
     struct execution *execution = data;
     execution->far.ask = NULL;
-    if (status != 0 && !known_lost(execution))
+    /* Or it was ended with all the rest. */
+    if (status != 0 && !execution->stopped && !execution->executor->rushed &&
+        !known_lost(execution))
         set_lost(execution, what);
     execution_advance(execution);
 }
@@ -330,6 +347,7 @@ static void on_ask_done(void *data, int status, const char *what)
 static int ask_for(struct execution *execution, struct argv *argv)
 {
     struct launch *launch = &execution->launch;
+    launch->asked = 0;
     int found = launch_beside(launch, LAUNCH_REACH, NULL, NULL, argv);
     return found == 0 && is_far(execution) ? launch_beside(launch, LAUNCH_ALIVE, NULL, NULL, argv)
                                            : found;
@@ -338,7 +356,7 @@ static int ask_for(struct execution *execution, struct argv *argv)
 /* Whether it is asked now. */
 static bool begin_ask(struct execution *execution)
 {
-    static const struct side_hooks hooks = {.done = on_ask_done};
+    static const struct side_hooks hooks = {.steady = true, .done = on_ask_done};
     AUTO_ARGV struct argv argv = ARGV_INIT;
     if (!may_be_lost(execution) || !SAFEGUARD(lost_hosts_are_known) ||
         ask_for(execution, &argv) <= 0)

@@ -32,6 +32,7 @@ struct far {
     unsigned unanswered; /* probes in a row */
     char *lost;          /* the place is: why */
     bool silent;         /* it did not even say that it is not there */
+    bool deciding;       /* it is asked whether its engine answers */
     struct side *alive, *evidence, *stop, *ask;
     uint64_t host_lost_ns; /* when that was found */
     bool evidence_tried, stop_tried, ask_tried;

@@ -68,8 +68,9 @@ static void tell_fall(struct place *place, bool was_up, bool was_gone)
     else if (place->gone && !was_gone && place->up_ns)
         tell(place, "is not back after %d s: %s; nothing waits for it any more",
              (int)(PATIENCE_NS / NS_PER_S), place->why);
-    else if (place->gone && !was_gone)
+    else if (place->gone && !was_gone && !place->told)
         tell(place, "cannot be reached: %s; the run goes on without it", place->why);
+    place->told |= place->gone;
 }
 
 void place_fall(struct place *place, const char *why)
@@ -142,6 +143,7 @@ static void on_reached(void *data, int status, const char *what)
     place->asking = NULL;
     if (place->state != PLACE_OPENING || place->hosts->ending)
         return;
+    place->silent = status != 0;
     if (status != 0) {
         place_fall(place, what);
         return;
@@ -152,7 +154,7 @@ static void on_reached(void *data, int status, const char *what)
 
 static void reach_next(struct place *place)
 {
-    static const struct side_hooks hooks = {.done = on_reached};
+    static const struct side_hooks hooks = {.steady = true, .done = on_reached};
     if (place->reached < place->reaches.n && SAFEGUARD(reached_before_used))
         ask(place, &place->reaches.list[place->reached], REACH_NS, &hooks);
     else
@@ -163,10 +165,12 @@ static void reach(struct place *place)
 {
     AUTO_FREE char *error = NULL;
     if (place->reaches.n == 0 &&
-        launch_reaches(&place->reaches, place->hosts->launcher, place->host, &error) < 0)
+        launch_reaches(&place->reaches, place->hosts->launcher, place->host, &error) < 0) {
+        launch_list_free(&place->reaches);
         place_fall(place, error);
-    else
-        reach_next(place);
+        return;
+    }
+    reach_next(place);
 }
 
 static void on_prepared(void *data, int status, const char *what)
@@ -234,6 +238,16 @@ const char *hosts_lost(const struct hosts *hosts, size_t host)
     return hosts_state(hosts, host) == HOST_USABLE ? NULL : place->why;
 }
 
+bool hosts_want(struct hosts *hosts, size_t host)
+{
+    struct place *place = &hosts->places[host];
+    if (place->state != PLACE_RESTING || !place->gone || !place->silent || hosts->ending)
+        return false;
+    place->gone = false;
+    uv_timer_start(&place->timer, on_rested, 1, 0);
+    return true;
+}
+
 void hosts_note_lost(struct hosts *hosts, size_t host, const char *why, uint64_t when_ns)
 {
     struct place *place = &hosts->places[host];
@@ -282,6 +296,8 @@ static bool opens(const struct plan *plan, const struct host *host)
                 reaches |= step->uses[k].builder->reach != NULL;
         }
     }
+    for (size_t i = 0; i < host->n_uses; i++)
+        reaches |= host->uses[i].builder->reach != NULL;
     return used && host->section && (reaches || launch_holds(host));
 }
 

@@ -38,6 +38,9 @@ int hosts_start(struct hosts *hosts);
 enum host_state hosts_state(const struct hosts *hosts, size_t host);
 /* Why nothing that runs on the host can be heard of; NULL: nothing is known against it. */
 const char *hosts_lost(const struct hosts *hosts, size_t host);
+/* A step begins that may use it. Whether one whose engine did not answer is asked once more now,
+ * and to be waited for: a step before may have started it. */
+bool hosts_want(struct hosts *hosts, size_t host);
 /* A command has found out that the host does not answer, at `when_ns` (CLOCK_MONOTONIC): one that
  * has come back since is left alone. */
 void hosts_note_lost(struct hosts *hosts, size_t host, const char *why, uint64_t when_ns);

@@ -40,6 +40,8 @@ struct place {
     uint64_t up_ns;   /* since when it is up; 0: never was */
     uint64_t lost_ns; /* since when it is not; 0: it is */
     bool gone;
+    bool silent; /* it is gone since what is needed there did not answer */
+    bool told;   /* that it is not there */
     char *why;
 };
 

@@ -40,12 +40,15 @@ static int call_back(const struct use *use, struct launch *launch, enum launch_b
 }
 
 /* Those outside of the i-th bring it to the place from which that one works. */
-static int bring(struct chain *chain, size_t i, struct ciplug_argv *out)
+static int bring(struct chain *chain, size_t i, bool checks, struct ciplug_argv *out)
 {
     AUTO_FREE char *error = NULL;
     for (size_t k = i + 1; k < chain->n; k++) {
         chain_at(chain, k);
         chain->launch->command.cwd = NULL;
+        /* Before a run there is no workspace. */
+        if (checks)
+            chain->launch->command.synced = 0;
         if (chain_apply(chain->launch, chain_use(chain, k), out, false, &error) < 0)
             return -1;
     }
@@ -78,7 +81,7 @@ static int ask(struct chain *chain, enum launch_beside what, const struct ciplug
             strv_setenv(&out->argv.env, job);
         }
         if (out->argv.words.n > 0)
-            return bring(chain, i, out) < 0 ? -1 : 1;
+            return bring(chain, i, what == LAUNCH_CHECK, out) < 0 ? -1 : 1;
     }
     return 0;
 }
@@ -141,20 +144,20 @@ int launch_host(struct launch *launch, const struct launcher *launcher, const st
     return found;
 }
 
-static bool same_words(const struct argv *a, const struct argv *b)
+static bool same(const struct strv *a, const struct strv *b)
 {
-    for (size_t i = 0; i < a->words.n && a->words.n == b->words.n; i++) {
-        if (strcmp(a->words.v[i], b->words.v[i]) != 0)
+    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
+        if (strcmp(a->v[i], b->v[i]) != 0)
             return false;
     }
-    return a->words.n == b->words.n;
+    return a->n == b->n;
 }
 
 /* argv goes over. */
 static void add_once(struct launch_list *list, struct argv *argv)
 {
     for (size_t i = 0; i < list->n; i++) {
-        if (same_words(&list->list[i], argv)) {
+        if (same(&list->list[i].words, &argv->words) && same(&list->list[i].env, &argv->env)) {
             argv_free(argv);
             return;
         }
@@ -169,9 +172,17 @@ static int reach_for(struct launch_list *list, const struct launcher *launcher,
     const struct step about = {.name = (char *)(uintptr_t) "",
                                .section = step->section,
                                .uses = step->uses,
-                               .n_uses = step->n_uses};
+                               .n_uses = step->n_uses,
+                               .env = step->env,
+                               .n_env = step->n_env};
     struct launch launch;
-    int found = about_host(&launch, launcher, host, &about, error);
+    AUTO_FREE char *unknown = NULL;
+    /* Where it depends on an item which engine that is, nobody can be asked before. */
+    if (about_host(&launch, launcher, host, &about, &unknown) < 0) {
+        launch_free(&launch);
+        return 0;
+    }
+    int found = 0;
     while (found >= 0) {
         struct argv argv = ARGV_INIT;
         found = launch_beside(&launch, LAUNCH_REACH, NULL, NULL, &argv);

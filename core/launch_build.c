@@ -93,26 +93,29 @@ static const char *variable(void *data, const char *name)
 }
 
 /* The builder through which the one that is asked reaches its place, or that reaches it itself;
- * NULL: the place is here. */
-static const struct use *way_of(const struct chain *chain)
+ * chain->n: the place is here. */
+static size_t way_of(const struct chain *chain)
 {
     size_t i = next_remote(chain, chain->at);
-    if (i == chain->at && !chain_use(chain, i)->builder->way)
+    while (i < chain->n && !chain_use(chain, i)->builder->way)
         i = next_remote(chain, i + 1);
-    const struct use *use = i < chain->n ? chain_use(chain, i) : NULL;
-    return use && use->builder->way ? use : NULL;
+    return i;
 }
 
 /* Its words, with blanks between them. The caller's; NULL after a message. */
-static char *words_of_way(struct launch *launch, const struct use *use)
+static char *words_of_way(struct chain *chain, size_t i)
 {
     struct ciplug_argv out = {ARGV_INIT};
     struct strbuf text = STRBUF_INIT;
+    const struct use *use = chain_use(chain, i);
+    size_t asked = chain->at;
     int result;
+    chain_at(chain, i);
     PLUGIN_CALL(use->plugin->table.name,
-                result = use->builder->way(use->plugin->self, &launch->command, &out));
-    for (size_t i = 0; i < out.argv.words.n; i++)
-        strbuf_addf(&text, "%s%s", i ? " " : "", out.argv.words.v[i]);
+                result = use->builder->way(use->plugin->self, &chain->launch->command, &out));
+    chain_at(chain, asked);
+    for (size_t k = 0; k < out.argv.words.n; k++)
+        strbuf_addf(&text, "%s%s", k ? " " : "", out.argv.words.v[k]);
     argv_free(&out.argv);
     if (result == 0 && text.len > 0)
         return strbuf_detach(&text);
@@ -138,13 +141,14 @@ static void add_variables(const struct launch *launch, const char *const *names,
 static int take_intent(void *data, const struct plugin *plugin, const char *what,
                        const char *const *names)
 {
-    const struct chain *chain = data;
+    struct chain *chain = data;
     struct launch *launch = chain->launch;
-    const struct use *way = way_of(chain);
+    size_t at = way_of(chain);
+    bool way = at < chain->n;
     struct intent intent = {.kind = xstrdup(plugin->table.name), .what = xstrdup(what)};
     if (way) {
-        intent.by_kind = xstrdup(way->plugin->table.name);
-        intent.by_what = words_of_way(launch, way);
+        intent.by_kind = xstrdup(chain_use(chain, at)->plugin->table.name);
+        intent.by_what = words_of_way(chain, at);
     }
     if (launch->command.worker)
         intent.host = plan_slot_host(launch->launcher->plan, launch->command.worker)->name;
@@ -405,6 +409,12 @@ int launch_build(struct launch *launch, const struct launch_place *place, char *
     name_variables(launch, remote);
     if (remote && move_cwd(launch, error) < 0)
         return -1;
+    /* Files of a leaf do not start there, and nothing else of it does. */
+    if (chain.n > 0 && chain_use(&chain, 0)->builder->flags & CIPLUG_BUILDER_LEAF) {
+        free(launch->place_cwd);
+        launch->place_cwd = NULL;
+        launch->command.cwd = NULL;
+    }
     chain_ask(&chain);
     int result = build_both(&chain, place, error);
     chain_asked(&chain);

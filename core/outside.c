@@ -10,6 +10,7 @@
 
 /* A terminal's line; -v and the journal have the rest. */
 #define LEFT_MAX 300
+#define LOST_NS  (10 * NS_PER_S)
 
 static void leave(struct outside *outside, const struct intent *intent, const char *why)
 {
@@ -44,6 +45,16 @@ static struct plugin *find(const struct outside_request *request, const char *na
     return load(request->more, name, why);
 }
 
+static bool leads(const struct plugin *plugin)
+{
+    const struct ciplug_builder *const *builders = plugin->table.builders;
+    for (size_t i = 0; builders && builders[i]; i++) {
+        if (builders[i]->size > offsetof(struct ciplug_builder, way) && builders[i]->way)
+            return true;
+    }
+    return false;
+}
+
 /* What a plugin says. 1: words in *out; 0: nothing is to be done; -1 with *why, the caller's. */
 static int ask_plugin(const struct outside_request *request, const char *kind, const char *what,
                       const struct ciplug_argv *inner, struct ciplug_argv *out, char **why)
@@ -51,6 +62,11 @@ static int ask_plugin(const struct outside_request *request, const char *kind, c
     struct plugin *plugin = find(request, kind, why);
     if (!plugin)
         return -1;
+    /* One that leads nowhere would remove something of its own here. */
+    if (inner && !leads(plugin)) {
+        *why = xasprintf("plugin '%s' leads to no place", kind);
+        return -1;
+    }
     if (!plugin->table.reap) {
         *why = xasprintf("plugin '%s' does not say how to remove it", kind);
         return -1;
@@ -109,26 +125,32 @@ static void add_errand(struct outside *outside, size_t at, struct argv *argv, ui
     outside->of[outside->n++] = at;
 }
 
+static bool is_lost(const struct outside *outside, const struct intent *intent)
+{
+    return outside->lost && outside->lost(outside->data, intent);
+}
+
+static uint64_t limit_of(const struct outside *outside, const struct intent *intent,
+                         uint64_t each_ns)
+{
+    return is_lost(outside, intent) && each_ns > LOST_NS ? LOST_NS : each_ns;
+}
+
 void outside_ask(struct outside *outside, const struct outside_request *request)
 {
-    *outside = (struct outside){.intents = request->intents};
+    *outside =
+        (struct outside){.intents = request->intents, .lost = request->lost, .data = request->data};
     for (size_t i = 0; i < request->intents->n; i++) {
         const struct intent *intent = &request->intents->list[i];
         if (intent_is_ours(intent->kind))
             continue;
-        const char *lost = request->lost ? request->lost(request->data, intent) : NULL;
-        if (lost) {
-            leave(outside, intent, lost);
-            outside->n_lost++;
-            continue;
-        }
         struct argv argv = ARGV_INIT;
         AUTO_FREE char *why = request->from_journal ? intent_disbelieved(intent) : NULL;
         int asked = why ? -1 : ask(request, intent, &argv, &why);
         if (asked < 0)
             leave(outside, intent, why);
         else if (asked > 0)
-            add_errand(outside, i, &argv, request->each_ns);
+            add_errand(outside, i, &argv, limit_of(outside, intent, request->each_ns));
         else
             argv_free(&argv);
     }
@@ -139,8 +161,11 @@ void outside_conclude(struct outside *outside)
     for (size_t i = 0; i < outside->n; i++) {
         const struct errand *errand = &outside->errands[i];
         strv_copy(&outside->removed, &errand->lines);
-        if (errand->status != 0 && SAFEGUARD(reap_status_counts))
-            leave(outside, &outside->intents->list[outside->of[i]], strbuf_text(&errand->what));
+        const struct intent *intent = &outside->intents->list[outside->of[i]];
+        if (errand->status == 0 || !SAFEGUARD(reap_status_counts))
+            continue;
+        leave(outside, intent, strbuf_text(&errand->what));
+        outside->n_lost += is_lost(outside, intent);
     }
 }
 

@@ -32,6 +32,8 @@ struct outside {
     size_t *of; /* beside them: the intent */
     size_t a_of;
     const struct intents *intents;
+    const char *(*lost)(void *data, const struct intent *intent);
+    void *data;
     struct strv removed; /* "container web" */
     struct strv left;    /* "docker run abcd1234: exit code 1: no engine" */
     size_t n_lost;       /* of these, what is on places that are lost */

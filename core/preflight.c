@@ -59,6 +59,9 @@ bool preflight_launch(struct launch *launch, const struct launcher *launcher,
 /* Of an option that holds a placeholder the first command says nothing of the others. */
 static bool differs(const struct step *step)
 {
+    /* It may never be run. */
+    if (step->if_command.text)
+        return true;
     for (size_t i = 0; i < step->section->n; i++) {
         const struct config_value *value = &step->section->values[i];
         if (strchr(value->key, '.') && strchr(value->value, '{'))

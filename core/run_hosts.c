@@ -50,6 +50,14 @@ void run_hosts_begin(struct run *run)
         schedule_host(run->current, i, hosts_state(run->hosts, i));
 }
 
+void run_hosts_want(struct run *run, const struct step *step)
+{
+    for (size_t i = 0; i < step->hosts.n; i++) {
+        if (hosts_want(run->hosts, step->on_hosts[i]))
+            schedule_host(run->current, step->on_hosts[i], HOST_AWAY);
+    }
+}
+
 void run_hosts_end(struct run *run)
 {
     hosts_finish(run->hosts);
@@ -67,9 +75,12 @@ void run_hosts_judge(struct run *run, const struct execution *execution, struct 
     size_t host = (size_t)(plan_slot_host(run->plan, task->slot) - run->plan->hosts);
     if (!far_host_lost(execution))
         return;
-    /* One that nobody ends over there must not run beside itself; a client here has ended. */
+    /* One that nobody ends over there must not run beside itself. A client here has ended, what it
+     * has begun there has perhaps not: only what creates may be begun twice. */
     bool here = !execution->launch.command.env;
-    ending->lost = here || execution->end.guarded;
+    const struct use *inner = here ? &task->step->uses[task->step->n_uses - 1] : NULL;
+    bool creates = inner && inner->builder->flags & CIPLUG_BUILDER_CREATES;
+    ending->lost = creates || execution->end.guarded;
     /* Until its guard has ended it, for want of a word from here. */
     if (SAFEGUARD(lease_before_requeue) && !here)
         ending->rest_ns = GUARD_LEASE_S * NS_PER_S + task->step->grace_ns;

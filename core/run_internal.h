@@ -127,6 +127,7 @@ void run_begin_schedule(struct run *run, bool cleanup);
 /* run_hosts.c */
 /* Connect to them, and tell the schedule which can be used. */
 void run_hosts_begin(struct run *run);
+void run_hosts_want(struct run *run, const struct step *step);
 void run_hosts_end(struct run *run);
 const char *run_host_lost(void *data, uint32_t slot);
 /* Of an attempt that has ended: whether it was lost with its host. */

@@ -179,6 +179,7 @@ static const char *not_due(const struct run *run, const struct step *step)
 
 void run_open_step(struct run *run, struct step *step)
 {
+    run_hosts_want(run, step);
     const char *reason = step->cleanup ? not_due(run, step) : NULL;
     if (reason)
         schedule_opened(run->current, step, OPENED_SKIP, reason);

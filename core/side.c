@@ -92,6 +92,7 @@ struct side *side_start(struct hands *hands, const struct argv *argv, uint64_t t
         .grace_ns = NS_PER_S,
         .confirm_ns = 5 * NS_PER_S,
         .on_leak = HAND_LEAK_KILL,
+        .steady = hooks->steady,
     };
     side->attempt = attempt_start(hands, &request, &attempt_hooks, side);
     if (!side->attempt) {

@@ -9,9 +9,13 @@
 #include "attempt.h"
 #include "mask.h"
 
+#include <stdbool.h>
+
 struct side;
 
 struct side_hooks {
+    /* It only asks: a pause of the run does not stop it, since it would be late then. */
+    bool steady;
     /* Output, both streams in order; NULL: only the last line is kept. */
     void (*bytes)(void *data, const void *bytes, size_t length);
     /* `status`: exit code, or -1 where there is none; `what` says in one line how it ended, with

@@ -221,6 +221,8 @@ static int run_build(void *self, const struct ciplug_command *command,
     if (!name)
         return -1;
     struct engine_line line = begin(self, command, out, compose_run_text);
+    if (!command->shown)
+        compose_set(&line, "services", compose_get(self, command, "service"));
     if (!command->shown) {
         compose_set(&line, "name", name);
         engine_word(&line, "--");

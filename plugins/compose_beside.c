@@ -127,6 +127,9 @@ static int check_with(void *self, const struct ciplug_command *command, struct c
 {
     if (compose_accept(compose_api(self), command))
         return -1;
+    /* The file is there only in a run. */
+    if (command->away && strcmp(command->paths_from, ".") == 0)
+        return engine_check(compose_api(self), "docker", "compose", NULL, NULL, out);
     struct engine_line line = compose_script(compose_api(self), command, out, compose_check_text);
     if (service)
         compose_set(&line, "services", service);

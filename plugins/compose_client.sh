@@ -4,7 +4,10 @@
 # compose.build, compose.command: the client's own verb, with the file that all projects of this
 # checkout get.
 read_files
-if [ "$1" = build ]; then alone; else refuse_far_mounts; fi
+case " $* " in
+' build '*) alone ;;
+*' up '* | *' run '* | *' create '* | *' start '*) refuse_far_mounts ;;
+esac
 read_subnets
 made=$(rewrite write) || exit
 with_file "$@"

@@ -147,7 +147,7 @@ far_mounts() {
             ,* | *,*/*) ;;
             *) case $among in *" $who "*) ;; *) continue ;; esac ;;
             esac
-            echo "$who mounts $path of this machine, and the engine at $where is on another one: copy it into the image or a volume, or run the client there (uses = ssh, sync = yes)"
+            echo "$who mounts $path of this machine, and the engine at $where is on another one: copy it into the image or a volume, run the client there (uses = ssh, sync = yes), or say compose.mounts = allow where it sees the same files"
         done
 }
 

@@ -14,6 +14,7 @@
 
 static const char *const pulls[] = {"missing", "always", "never", NULL};
 static const char *const waits[] = {"healthy", "started", "no", NULL};
+static const char *const mounts[] = {"refuse", "allow", NULL};
 static const char *const guards[] = {"auto", "yes", "no", NULL};
 
 OPTION(file, WORDS,
@@ -36,6 +37,9 @@ OPTION(wait, CHOICE, .def = "healthy", .choices = waits,
        .help = "up: what to wait for; a service that ended with 0 is ready.");
 OPTION(isolate, BOOL, .def = "no",
        .help = "Give each project container names, network names and host ports of its own.");
+OPTION(mounts, CHOICE, .def = "refuse", .choices = mounts,
+       .help = "Folders of the workspace that services mount, where the engine is on another "
+               "machine; allow: it sees the same files.");
 OPTION(pool, STRING, .def = "10.213.0.0/16",
        .help = "Where subnets of networks without one are taken from; none: the engine's own.");
 OPTION(pool_size, INTEGER, .def = "26", .min = 16, .max = 29,
@@ -54,12 +58,10 @@ OPTION(guard, CHOICE, .def = "auto", .choices = guards,
        .help = "exec, run: no for images without a shell.");
 
 const struct ciplug_option *const compose_options[] = {
-    &file_option,       &env_file_option,  &profiles_option,
-    &binary_option,     &services_option,  &service_option,
-    &index_option,      &user_option,      &workdir_option,
-    &entrypoint_option, &deps_option,      &pull_option,
-    &build_option,      &wait_option,      &isolate_option,
-    &pool_option,       &pool_size_option, &ramp_option,
-    &build_args_option, &no_cache_option,  &args_option,
-    &volumes_option,    &orphans_option,   &images_option,
-    &timeout_option,    &guard_option,     NULL};
+    &file_option,     &env_file_option,   &profiles_option, &binary_option,
+    &services_option, &service_option,    &index_option,    &user_option,
+    &workdir_option,  &entrypoint_option, &deps_option,     &pull_option,
+    &build_option,    &wait_option,       &isolate_option,  &mounts_option,
+    &pool_option,     &pool_size_option,  &ramp_option,     &build_args_option,
+    &no_cache_option, &args_option,       &volumes_option,  &orphans_option,
+    &images_option,   &timeout_option,    &guard_option,    NULL};

@@ -274,7 +274,7 @@ struct engine_line compose_script(const struct ciplug_api *api,
     compose_pass(&line, command, "pool", "pool");
     compose_pass(&line, command, "pool_size", "size");
     compose_set(&line, "program", compose_awk_text);
-    if (SAFEGUARD(mounts_are_here))
+    if (SAFEGUARD(mounts_are_here) && !engine_shares_files(api, command))
         compose_set(&line, "mounts", compose_mounts_awk_text);
     return line;
 }

@@ -92,8 +92,12 @@ static int build_check(void *self, const struct ciplug_command *command, struct 
     char *standard = NULL;
     if (!file && asprintf(&standard, "%s/Dockerfile", context ? context : ".") < 0)
         return -1;
-    int result =
-        engine_check(api, docker_client(api, command), "build", NULL, file ? file : standard, out);
+    /* Away from here the workspace is there only in a run. */
+    int result = engine_check(api, docker_client(api, command), "build", NULL,
+                              command->away ? NULL
+                              : file        ? file
+                                            : standard,
+                              out);
     free(standard);
     return result;
 }
@@ -174,33 +178,6 @@ static void add_container(struct engine_line *line, const struct ciplug_command 
     free(name);
 }
 
-/* A try with a guard that found no shell has left a container of this name, where it was to be kept
- * for its artifacts. */
-static int make_room(const struct ciplug_api *api, const struct ciplug_command *command,
-                     struct ciplug_argv *out)
-{
-    static const char script[] =
-        "id=$(\"$1\" container inspect -f '{{.Id}} {{index .Config.Labels \"ciplug.run\"}}' \"$2\" "
-        "2>/dev/null); case $id in *\" $3\") \"$1\" rm -f -v \"${id%% *}\" >/dev/null 2>&1 ;; "
-        "esac; "
-        "shift 3; exec \"$@\"";
-    const char *guard = docker_option(api, command, "guard");
-    struct engine_line line = {.api = api, .out = out};
-    if (command->guarded || command->shown || !command->fetches || !guard ||
-        strcmp(guard, "auto") != 0)
-        return 0;
-    char *name = docker_name_to_run(api, command);
-    engine_word(&line, "sh");
-    engine_word(&line, "-c");
-    engine_word(&line, script);
-    engine_word(&line, "ciplug-docker");
-    engine_word(&line, docker_client(api, command));
-    engine_word(&line, name);
-    engine_word(&line, command->run);
-    free(name);
-    return engine_end(&line);
-}
-
 static int run_build(void *self, const struct ciplug_command *command,
                      const struct ciplug_argv *inner, struct ciplug_argv *out)
 {
@@ -208,7 +185,7 @@ static int run_build(void *self, const struct ciplug_command *command,
     char *image = docker_image_to_run(api, command);
     if (!image)
         return -1;
-    int room = make_room(api, command, out);
+    int room = docker_make_room(api, command, out);
     struct engine_line volumes = {.api = api, .out = out};
     docker_find_volumes(&volumes, command, docker_client(api, command));
     struct engine_line line = docker_begin(api, command, out, "run");

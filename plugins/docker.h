@@ -39,6 +39,9 @@ char *docker_image_to_run(const struct ciplug_api *api, const struct ciplug_comm
 /* The container that docker.run makes, with a name of its own for each attempt; the caller's.
  * NULL: no memory. */
 char *docker_name_to_run(const struct ciplug_api *api, const struct ciplug_command *command);
+/* In front of all: room for a container that is kept for its artifacts. 0 or -1. */
+int docker_make_room(const struct ciplug_api *api, const struct ciplug_command *command,
+                     struct ciplug_argv *out);
 /* -v for each of the volumes, unless docker_find_volumes() did that. */
 void docker_volumes(struct engine_line *line, const struct ciplug_command *command);
 /* In front of all: where the client runs on another machine, a script that adds the volumes, since

@@ -124,6 +124,7 @@ char *docker_name_to_run(const struct ciplug_api *api, const struct ciplug_comma
     }
 
 static const char *const guard_choices[] = {"auto", "yes", "no", NULL};
+static const char *const mounts_choices[] = {"refuse", "allow", NULL};
 static const char *const pull_choices[] = {"missing", "always", "never", NULL};
 
 const struct ciplug_option *const docker_options[] = {
@@ -146,6 +147,10 @@ const struct ciplug_option *const docker_options[] = {
     OPTION("volumes", WORDS, NULL,
            "run: SOURCE:FOLDER[:ro]; a source that begins with a dot starts at the "
            "configuration's folder."),
+    CHOICE("mounts", "refuse",
+           "run: folders beside the configuration where the engine is on another machine; allow: "
+           "it sees the same files.",
+           mounts_choices),
     OPTION("workdir", STRING, NULL, "run, exec: the folder to start in (the image's)."),
     OPTION("user", STRING, NULL, "run, exec: USER[:GROUP] (the image's)."),
     OPTION("network", STRING, NULL, "run: the network (the engine's own)."),

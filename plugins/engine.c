@@ -270,6 +270,12 @@ const char *engine_elsewhere(const struct ciplug_api *api, const struct ciplug_c
     return host;
 }
 
+bool engine_shares_files(const struct ciplug_api *api, const struct ciplug_command *command)
+{
+    const char *mounts = api->option(api, command, "mounts");
+    return mounts && strcmp(mounts, "allow") == 0;
+}
+
 int engine_reach(const struct ciplug_api *api, const char *client, struct ciplug_argv *out)
 {
     struct engine_line line = script(api, out, "reach", client);

@@ -99,6 +99,8 @@ int engine_reach(const struct ciplug_api *api, const char *client, struct ciplug
 /* Where the engine is, if that is another machine than the one on which the client runs; NULL: it
  * is here, or nobody knows. A port of the loopback is here. */
 const char *engine_elsewhere(const struct ciplug_api *api, const struct ciplug_command *command);
+/* Whether the option `mounts` says that it sees the files of this machine by the same names. */
+bool engine_shares_files(const struct ciplug_api *api, const struct ciplug_command *command);
 /* engine.sh, for other scripts. */
 const char *engine_script(void);
 /* The engine answers, has room; `verb` run: the image is there or will be pulled; build: the

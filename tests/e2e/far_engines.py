@@ -5,6 +5,7 @@ lost in the middle; and what of this machine no other engine can see."""
 import os
 import shutil
 import sys
+import threading
 import time
 import unittest
 
@@ -77,6 +78,26 @@ class Two(EngineCase):
         self.assertEqual(ended.status, 0, ended.all)
         self.assertEqual(self.run_of().text("s"), NOWHERE + "\n")
 
+    def test_one_that_the_run_starts(self):
+        """It is asked again when the first step comes that needs it."""
+        started = threading.Event()
+        late = far_engine.Relay(self.other, waits=started)
+        self.addCleanup(late.close)
+        self.fifo("go")
+        ciplug = self.start(self.ini(f"[step engine]\nhosts = local\ncommand = touch here; read x <go\n[step s]\n{RUN}command = true\n", late.address))
+        self.wait_file("here")
+        wait_for(lambda: "cannot be reached" in ciplug.out(), "the first answer")
+        started.set()
+        self.open_fifo("go")
+        ended = ciplug.wait(120)
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertIn("host a is there now", ended.all)
+
+    def test_an_engine_of_the_step(self):
+        """What the step says leads to the engine, and that one is asked."""
+        self.passes(self.ini(f"[step s]\n{RUN}env.DOCKER_HOST = {self.relays[0].address}\ncommand = true\n", head="").replace(
+            "hosts = a b", "hosts = c").replace("[host a]", "[host c]\nworkers = 2\n[host a]"), patience=120)
+
     def lost(self, lose, steps, seen="sleep 56002", seconds=120):
         """What became of step s, whose command runs on b when that is lost."""
         ciplug = self.start(self.ini(steps))
@@ -126,6 +147,13 @@ exec {shutil.which("docker-compose")} "$@"
                              "sync = yes", "ci.ini:")
         self.assertNotIn("named:", ended.err)
         self.assertIn("the volume ./data:/data is a folder of this machine", self.ci(ini, verb=["check"]).err)
+
+    def test_folders_that_need_not_be_seen(self):
+        """Of a step that its `if` skips, and where both machines have the same files."""
+        ini = self.ini(f"[step s]\n{RUN}docker.volumes = ./data:/data\ncommand = ls /data\n%s\n", "tcp://192.0.2.1:2376")
+        self.assertNotIn("is on another one", self.ci(ini % "if = false", "--set", "s.hosts=local").err)
+        self.write("data/file", "")
+        self.assertIn("-v", self.ci(ini % "docker.mounts = allow", "-n").out)
 
 
 class Ssh(HostCase, EngineCase):
@@ -192,11 +220,24 @@ class Ssh(HostCase, EngineCase):
         self.assertRegex(self.run_of().one("none")["reason"] + self.run_of().text("none", stream="err"), "there is no ./nothing on this machine", ended.all)
         self.assertEqual(self.run_of().one("s")["outcome"], "passed", ended.all)
 
+    def test_volumes_that_are_no_folders_of_ours(self):
+        """Without the workspace."""
+        self.addCleanup(self.engine.forget, "/volumes/named")
+        ended = self.ci(self.by_client(f"[step s]\n{RUN}docker.volumes = named:/data /etc:/etc2\ncommand = ls -d /data /etc2\n"), patience=120)
+        self.assertEqual(ended.status, 0, ended.all)
+        self.engine.docker("volume", "rm", "named")
+
+    def test_check_before_there_is_a_workspace(self):
+        self.workspace()
+        ended = self.ci(self.by_client("[step up]\nuses = compose.up\n[step s]\nneeds =\nuses = docker.build\ndocker.image = x\n", "sync = yes"),
+                        verb=["check"], patience=120)
+        self.assertEqual(ended.status, 0, ended.all)
+
     def test_a_compose_file_of_the_workspace(self):
         self.workspace()
         ended = self.ci(self.by_client("[compose]\nservice = web\nbinary = docker-compose\n[step up]\nuses = compose.up\n"
                                        "[step s]\nuses = compose.exec\ncommand = echo in $PROJECT_NAME; ls /data\n"
-                                       "[cleanup down]\nuses = compose.down\n", "sync = yes"), patience=240)
+                                       "[cleanup down]\nuses = compose.down\ncwd = data\n", "sync = yes"), patience=240)
         self.assertEqual(ended.status, 0, ended.all)
         self.assertRegex(self.run_of().text("s"), rf"^in ci{self.runs()[0]}w\d+\n")
 

@@ -11,11 +11,13 @@ from engine import EngineCase
 class Relay:
     """Takes connections for an engine, on a port of the loopback or at a path, and passes the bytes on; until it is told not to."""
 
-    def __init__(self, engine, path=None):
-        self.target, self.path = str(engine.folder / "sock"), path
+    def __init__(self, engine, path=None, waits=None):
+        """With `waits`, an event, nobody listens before it."""
+        self.target, self.path, self.waits = str(engine.folder / "sock"), path, waits
         self.listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         self.listener.bind(str(path) if path else ("127.0.0.1", 0))
-        self.listener.listen(64)
+        if not waits:
+            self.listener.listen(64)
         self.flows = threading.Event()
         self.flows.set()
         self.open = []
@@ -26,6 +28,9 @@ class Relay:
         return f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def accept(self):
+        if self.waits:
+            self.waits.wait()
+            self.listener.listen(64)
         while True:
             try:
                 near = self.listener.accept()[0]
@@ -61,6 +66,8 @@ class Relay:
     def close(self):
         """Refuse new connections and end those that there are."""
         self.flows.set()
+        if self.waits:
+            self.waits.set()
         for one in self.listener, *self.open:  # close() alone would let who waits in accept() take one more
             try:
                 one.shutdown(socket.SHUT_RDWR)
