@@ -47,9 +47,8 @@ static struct plugin *find(const struct outside_request *request, const char *na
 
 static bool leads(const struct plugin *plugin)
 {
-    const struct ciplug_builder *const *builders = plugin->table.builders;
-    for (size_t i = 0; builders && builders[i]; i++) {
-        if (builders[i]->size > offsetof(struct ciplug_builder, way) && builders[i]->way)
+    for (size_t i = 0; i < plugin->n_builders; i++) {
+        if (plugin->builders[i].way)
             return true;
     }
     return false;
