@@ -371,7 +371,7 @@ static bool settle_loss(struct execution *execution)
     if (far->ask_tried)
         return true;
     far->ask_tried = true;
-    if (!known_lost(execution) && may_be_lost(execution) && far->silent)
+    if (!known_lost(execution) && may_be_lost(execution) && far->lost && far->silent)
         set_lost(execution, far->lost);
     return far->host_lost || !begin_ask(execution);
 }
