@@ -32,15 +32,6 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool same_env(const struct strv *a, const struct strv *b)
-{
-    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
-        if (strcmp(a->v[i], b->v[i]) != 0)
-            return false;
-    }
-    return a->n == b->n;
-}
-
 bool intent_is_ours(const char *kind)
 {
     return strcmp(kind, INTENT_CGROUP) == 0 || strcmp(kind, INTENT_FOLDER) == 0;
@@ -50,17 +41,12 @@ static bool same(const struct intent *a, const struct intent *b)
 {
     return a->hash == b->hash && same_text(a->kind, b->kind) && same_text(a->what, b->what) &&
            same_text(a->by_kind, b->by_kind) && same_text(a->by_what, b->by_what) &&
-           same_env(&a->env, &b->env);
+           strv_same(&a->env, &b->env);
 }
 
 bool intents_add(struct intents *intents, const struct intent *intent)
 {
-    struct intent copy = {.kind = intent->kind,
-                          .what = intent->what,
-                          .by_kind = intent->by_kind,
-                          .by_what = intent->by_what,
-                          .env = intent->env,
-                          .host = intent->host};
+    struct intent copy = *intent;
     copy.hash = hash_of(&copy);
     for (size_t i = 0; i < intents->n; i++) {
         if (same(&intents->list[i], &copy))

@@ -144,20 +144,12 @@ int launch_host(struct launch *launch, const struct launcher *launcher, const st
     return found;
 }
 
-static bool same(const struct strv *a, const struct strv *b)
-{
-    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
-        if (strcmp(a->v[i], b->v[i]) != 0)
-            return false;
-    }
-    return a->n == b->n;
-}
-
 /* argv goes over. */
 static void add_once(struct launch_list *list, struct argv *argv)
 {
     for (size_t i = 0; i < list->n; i++) {
-        if (same(&list->list[i].words, &argv->words) && same(&list->list[i].env, &argv->env)) {
+        if (strv_same(&list->list[i].words, &argv->words) &&
+            strv_same(&list->list[i].env, &argv->env)) {
             argv_free(argv);
             return;
         }

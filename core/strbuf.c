@@ -129,6 +129,15 @@ void strv_copy(struct strv *to, const struct strv *from)
         strv_push(to, from->v[i]);
 }
 
+bool strv_same(const struct strv *a, const struct strv *b)
+{
+    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
+        if (strcmp(a->v[i], b->v[i]) != 0)
+            return false;
+    }
+    return a->n == b->n;
+}
+
 bool strv_has(const struct strv *sv, const char *text)
 {
     for (size_t i = 0; i < sv->n; i++) {

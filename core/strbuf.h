@@ -55,6 +55,8 @@ void strv_take(struct strv *sv, char *text);                       /* owns `text
 void strv_clear(struct strv *sv);
 void strv_free(struct strv *sv);
 void strv_copy(struct strv *to, const struct strv *from); /* adds copies of all */
+/* Whether they hold the same texts in the same order. */
+bool strv_same(const struct strv *a, const struct strv *b);
 bool strv_has(const struct strv *sv, const char *text);
 /* Words separated by white space are added; no quoting. */
 void strv_split(struct strv *sv, const char *text);
