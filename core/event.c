@@ -22,7 +22,7 @@ static const struct name kinds[] = {
     {CIPLUG_COMMAND_STARTED, "command_started"}, {CIPLUG_COMMAND_OUTPUT, "command_output"},
     {CIPLUG_COMMAND_NOTICE, "command_notice"},   {CIPLUG_COMMAND_FINISHED, "command_finished"},
     {CIPLUG_STEP_FINISHED, "step_finished"},     {CIPLUG_RUN_NOTICE, "run_notice"},
-    {CIPLUG_RUN_FINISHED, "run_finished"},
+    {CIPLUG_RUN_FINISHED, "run_finished"},       {CIPLUG_TEST_FINISHED, "test_finished"},
 };
 
 static const struct name outputs[] = {

@@ -313,6 +313,8 @@ static void put_result(struct record *record, const struct ciplug_event *event)
     put_flags(record, result->flags);
     put_text(record, "reason", result->reason ? result->reason : "");
     put(record, "final", json_boolean(result->final));
+    if (result->batch)
+        put(record, "batch", number(result->batch));
     put_logs(record, event);
 }
 
@@ -338,6 +340,39 @@ static void put_step(struct record *record, const struct ciplug_event *event)
 {
     put_name(record, "step", event->step);
     put(record, "cleanup", json_boolean(event->cleanup));
+}
+
+/* A text that says something; most of them are empty. */
+static void put_said(struct record *record, const char *key, const char *text)
+{
+    if (text && *text)
+        put_text(record, key, text);
+}
+
+/* A run can have a hundred thousand of them: what does not say anything is left out. */
+static void put_test(struct record *record, const struct ciplug_event *event)
+{
+    const struct ciplug_command *command = event->command;
+    const struct ciplug_test *test = event->test;
+    put_step(record, event);
+    put(record, "number", number(command->number));
+    put(record, "attempt", number(command->attempt));
+    if (command->item)
+        put_exact(record, "item", command->item, record->mask);
+    put_said(record, "suite", test->suite);
+    put_said(record, "classname", test->classname);
+    put_text(record, "name", test->name);
+    put_said(record, "file", test->file);
+    if (test->line)
+        put(record, "line", number(test->line));
+    put_name(record, "outcome", outcome_name(test->outcome));
+    if (test->flags)
+        put_flags(record, test->flags);
+    if (test->duration_ns)
+        put(record, "duration_ns", number(test->duration_ns));
+    put_said(record, "type", test->type);
+    put_said(record, "message", test->message);
+    put_said(record, "text", test->text);
 }
 
 /* ---- records ---- */
@@ -367,6 +402,9 @@ static void put_kind(struct record *record, const struct ciplug_event *event,
         put_kill_via(record, extra->kill_via);
         put_hash(record, "key", extra->key);
         put_hash(record, "grouping", extra->grouping);
+        break;
+    case CIPLUG_TEST_FINISHED:
+        put_test(record, event);
         break;
     case CIPLUG_STEP_FINISHED:
         put_step(record, event);

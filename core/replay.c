@@ -17,6 +17,7 @@ struct reading {
     struct ciplug_event event;
     struct ciplug_command command;
     struct ciplug_result result;
+    struct ciplug_test test;
     struct ciplug_ledger ledger, cleanup;
     struct journal_extra extra;
     const char **items;
@@ -248,10 +249,43 @@ static void read_result(struct reading *reading)
     result->bytes_err = get_number(reading, "bytes_err", INT64_MAX);
     result->flags = read_flags(reading);
     result->final = get_bool(reading, "final", true);
+    result->batch = (uint32_t)get_number(reading, "batch", UINT32_MAX);
     const char *reason = get_text(reading, "reason");
     if (reason)
         result->reason = reason;
     reading->event.result = result;
+}
+
+static const char *get_said(struct reading *reading, const char *key)
+{
+    const char *text = get_text(reading, key);
+    return text ? text : "";
+}
+
+static void read_test(struct reading *reading)
+{
+    struct ciplug_command *command = &reading->command;
+    struct ciplug_test *test = &reading->test;
+    command->size = sizeof *command;
+    command->step = reading->event.step;
+    command->cleanup = reading->event.cleanup;
+    command->number = (uint32_t)get_number(reading, "number", UINT32_MAX);
+    command->attempt = (uint32_t)get_number(reading, "attempt", UINT32_MAX);
+    command->item = get_exact(reading, "item");
+    test->size = sizeof *test;
+    test->suite = get_said(reading, "suite");
+    test->classname = get_said(reading, "classname");
+    test->name = get_said(reading, "name");
+    test->file = get_said(reading, "file");
+    test->line = (uint32_t)get_number(reading, "line", UINT32_MAX);
+    test->outcome = get_outcome(reading, CIPLUG_ERROR);
+    test->flags = read_flags(reading);
+    test->duration_ns = get_number(reading, "duration_ns", INT64_MAX);
+    test->type = get_said(reading, "type");
+    test->message = get_said(reading, "message");
+    test->text = get_said(reading, "text");
+    reading->event.command = command;
+    reading->event.test = test;
 }
 
 static uint32_t read_kill_via(struct reading *reading)
@@ -319,6 +353,9 @@ static void read_kind(struct reading *reading)
         read_result(reading);
         read_keys(reading);
         reading->extra.kill_via = read_kill_via(reading);
+        break;
+    case CIPLUG_TEST_FINISHED:
+        read_test(reading);
         break;
     case CIPLUG_STEP_FINISHED:
         event->outcome = get_outcome(reading, 0);

@@ -41,6 +41,18 @@ static void hide_command(struct hidden_event *hidden, const struct mask *mask)
         command->words = hidden->words = hide_all(hidden, mask, command->words);
 }
 
+static void hide_test(struct hidden_event *hidden, const struct mask *mask)
+{
+    struct ciplug_test *test = &hidden->test;
+    test->suite = hide(hidden, mask, test->suite);
+    test->classname = hide(hidden, mask, test->classname);
+    test->name = hide(hidden, mask, test->name);
+    test->file = hide(hidden, mask, test->file);
+    test->type = hide(hidden, mask, test->type);
+    test->message = hide(hidden, mask, test->message);
+    test->text = hide(hidden, mask, test->text);
+}
+
 const struct ciplug_event *hide_event(struct hidden_event *hidden, const struct mask *mask,
                                       const struct ciplug_event *event)
 {
@@ -57,6 +69,11 @@ const struct ciplug_event *hide_event(struct hidden_event *hidden, const struct 
         hidden->result = *event->result;
         hidden->event.result = &hidden->result;
         hidden->result.reason = hide(hidden, mask, event->result->reason);
+    }
+    if (event->test) {
+        hidden->test = *event->test;
+        hidden->event.test = &hidden->test;
+        hide_test(hidden, mask);
     }
     return &hidden->event;
 }

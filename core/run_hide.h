@@ -15,6 +15,7 @@ struct hidden_event {
     struct ciplug_event event;
     struct ciplug_command command;
     struct ciplug_result result;
+    struct ciplug_test test;
     struct strv texts; /* owns the masked ones */
     const char **items, **words;
 };

@@ -28,7 +28,7 @@ extern "C" {
  * looks at api->abi_minor and at sizes before it uses what is newer may define a lower
  * CIPLUG_NEEDS_MINOR in front of this header. */
 #define CIPLUG_ABI_MAJOR 1
-#define CIPLUG_ABI_MINOR 4
+#define CIPLUG_ABI_MINOR 5
 #ifndef CIPLUG_NEEDS_MINOR
 #define CIPLUG_NEEDS_MINOR CIPLUG_ABI_MINOR
 #endif
@@ -63,6 +63,7 @@ extern "C" {
 #define CIPLUG_STEP_FINISHED    0x0040
 #define CIPLUG_RUN_NOTICE       0x0080 /* `text`: of the run as a whole */
 #define CIPLUG_RUN_FINISHED     0x0100
+#define CIPLUG_TEST_FINISHED    0x0200 /* since 1.5; before the COMMAND_FINISHED that it is of */
 
 #define CIPLUG_STDOUT 1
 #define CIPLUG_STDERR 2
@@ -146,6 +147,26 @@ struct ciplug_result {
     const char *reason;  /* one line, never NULL */
     const char *log_out; /* absolute paths; NULL: none */
     const char *log_err;
+    /* Since 1.5. Not 0: it was not started by itself but ran in the batch of this number, and this
+     * is the verdict that `results` gave its item. Logs and start are the batch's. */
+    uint32_t batch;
+};
+
+/* Since 1.5. A test case, as a JUnit file that `results` names tells it. No text is NULL unless it
+ * says so. */
+struct ciplug_test {
+    size_t size;
+    const char *suite; /* of the innermost <testsuite>; "": it has no name */
+    const char *classname;
+    const char *name;
+    const char *file;     /* where it stands, as the test tool says; "": not said */
+    uint32_t line;        /* 1..; 0: not said */
+    int32_t outcome;      /* PASSED, FAILED, ERROR or SKIPPED */
+    uint32_t flags;       /* CIPLUG_FLAG_FLAKY */
+    uint64_t duration_ns; /* 0: not said */
+    const char *type;     /* of the failure, error or skip */
+    const char *message;
+    const char *text; /* its whole text, such as a trace; cut at 64 KiB */
 };
 
 struct ciplug_event {
@@ -170,6 +191,9 @@ struct ciplug_event {
     int32_t stream;  /* CIPLUG_STDOUT or CIPLUG_STDERR */
     uint64_t offset; /* of these bytes in that log */
     int32_t output;  /* the step's `output`: CIPLUG_OUTPUT_... */
+    /* TEST_FINISHED, since 1.5; `command` has step, cleanup, number, attempt, and as item the one
+     * that the case belongs to (NULL: not known), nothing else. */
+    const struct ciplug_test *test;
 };
 
 /* `output` of a step or a run. */

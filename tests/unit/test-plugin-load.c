@@ -61,7 +61,7 @@ static void refuse_fixture(struct plugins *plugins, const char *name, const char
 static void fixtures_are_refused(void **state)
 {
     struct plugins *plugins = *state;
-    refuse_fixture(plugins, "abi-minor", "built for ABI 1.7, this ciplug has 1.4");
+    refuse_fixture(plugins, "abi-minor", "built for ABI 1.7, this ciplug has 1.5");
     refuse_fixture(plugins, "no-entry", "no entry ciplug_plugin()");
     refuse_fixture(plugins, "no-note", "no ABI note");
     refuse_fixture(plugins, "undefined", ": undefined symbol: missing_function (");
