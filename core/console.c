@@ -260,6 +260,9 @@ static void on_command_finished(struct console *console, const struct ciplug_eve
         return;
     format_result(&line, event->command, result, console->settings.color);
     step->finished++;
+    /* Its batch was shown. */
+    if (result->batch && !outcome_bad(result->outcome) && console->settings.verbosity < 1)
+        return;
     if (result->final && console_is_failure(result))
         console_remember(console, event, &line);
     if (quiet(console) && !(result->final && console_is_failure(result)))

@@ -63,7 +63,7 @@ void format_word(struct strbuf *out, const char *word, bool color)
 
 const char *format_outcome(const struct ciplug_result *result)
 {
-    if (!result->final)
+    if (!result->final && !(result->flags & CIPLUG_FLAG_JUDGED))
         return "RETRY";
     switch (result->outcome) {
     case CIPLUG_PASSED:
@@ -97,7 +97,7 @@ void format_place(struct strbuf *out, const struct ciplug_command *command)
 /* Flaky is said by the word, carried by the reason. */
 static void add_flags(struct strbuf *out, uint32_t flags)
 {
-    flags &= ~(uint32_t)(CIPLUG_FLAG_FLAKY | CIPLUG_FLAG_CARRIED);
+    flags &= ~(uint32_t)(CIPLUG_FLAG_FLAKY | CIPLUG_FLAG_CARRIED | CIPLUG_FLAG_JUDGED);
     for (unsigned i = 0; i < 32 && flag_name(i); i++) {
         if (flags & (UINT32_C(1) << i))
             strbuf_addf(out, ", %s", flag_name(i));

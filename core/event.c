@@ -40,6 +40,7 @@ static const struct name flags[] = {
     {CIPLUG_FLAG_ALLOWED, "allowed"},
     {CIPLUG_FLAG_CARRIED, "carried"},
     {CIPLUG_FLAG_INTERRUPTED, "interrupted"},
+    {CIPLUG_FLAG_JUDGED, "judged"},
 };
 
 static const char *name_of(const struct name *names, size_t n, int number, const char *otherwise)

@@ -223,7 +223,8 @@ static bool fetch_artifacts(struct execution *execution, const struct side_hooks
         else
             strv_push(&inside, patterns.v[i]);
     }
-    execution->artifacts = far_fetch(execution, &inside, hooks, &found);
+    AUTO_FREE char *folder = NULL;
+    execution->artifacts = far_fetch(execution, "artifacts", &inside, hooks, &folder, &found);
     if (found != 0 && !execution->artifacts)
         artifacts_lost(execution,
                        found < 0 ? "its builder has no command for that" : strerror(errno));
@@ -248,7 +249,8 @@ bool beside_artifacts(struct execution *execution)
     if (found.n == 0)
         return true;
     AUTO_FREE char *folder =
-        rundir_artifacts(execution->executor->dir, task->step->name, task->number, task->attempt);
+        rundir_kept(execution->executor->dir, "artifacts", task->step->name, task->number,
+                    task->attempt);
     AUTO_ARGV struct argv argv = ARGV_INIT;
     if (folder) {
         copy_argv(execution, &found, folder, &argv);

@@ -476,8 +476,8 @@ static void fetch_argv(const struct argv *fetch, const char *folder, struct argv
     argv->cwd = xstrdup(folder);
 }
 
-struct side *far_fetch(struct execution *execution, const struct strv *patterns,
-                       const struct side_hooks *hooks, int *found)
+struct side *far_fetch(struct execution *execution, const char *kind, const struct strv *patterns,
+                       const struct side_hooks *hooks, char **folder, int *found)
 {
     const struct task *task = execution->task;
     AUTO_ARGV struct argv fetch = ARGV_INIT, argv = ARGV_INIT;
@@ -485,10 +485,10 @@ struct side *far_fetch(struct execution *execution, const struct strv *patterns,
                            &fetch);
     if (*found <= 0)
         return NULL;
-    AUTO_FREE char *folder =
-        rundir_artifacts(execution->executor->dir, task->step->name, task->number, task->attempt);
-    if (!folder)
+    *folder = rundir_kept(execution->executor->dir, kind, task->step->name, task->number,
+                          task->attempt);
+    if (!*folder)
         return NULL;
-    fetch_argv(&fetch, folder, &argv);
+    fetch_argv(&fetch, *folder, &argv);
     return start_side(execution, &argv, FETCH_NS, hooks);
 }

@@ -44,6 +44,7 @@ static void on_handle_closed(uv_handle_t *handle)
     launch_free(&execution->launch);
     strbuf_free(&execution->reason);
     far_free(&execution->far);
+    results_forget(execution);
     free(execution->marker);
     free(execution);
 }
@@ -94,6 +95,7 @@ static void judge(struct execution *execution)
         strbuf_addf(&execution->reason, "%sits log is not whole: %s",
                     execution->reason.len ? "; " : "", strerror(execution->log_error));
     }
+    results_judge(execution);
     if (end->started) {
         const struct runclock *clock = execution->executor->clock;
         uint64_t from = runclock_at(clock, end->started_ns), to = runclock_at(clock, end->ended_ns);
@@ -127,7 +129,7 @@ static void give_up(struct execution *execution, const char *reason)
 void execution_advance(struct execution *execution)
 {
     if (execution->attempt || execution->on_failure || execution->ready || execution->artifacts ||
-        far_busy(execution))
+        execution->collecting.side || far_busy(execution))
         return;
     uv_timer_stop(&execution->timer);
     uv_timer_stop(&execution->ready_timer);
@@ -139,8 +141,10 @@ void execution_advance(struct execution *execution)
     }
     if (execution->logs[0].open || execution->logs[1].open)
         return;
-    if (!execution->artifacts_done && execution->end.started && !far_host_lost(execution) &&
-        !beside_artifacts(execution))
+    bool there = execution->end.started && !far_host_lost(execution);
+    if (there && !execution->artifacts_done && !beside_artifacts(execution))
+        return;
+    if (there && !execution->collecting.collected && !results_collected(execution))
         return;
     finish(execution);
 }
@@ -215,11 +219,9 @@ static void on_held(void *data, const struct attempt_end *so_far)
     beside_held(execution);
 }
 
-static void begin_attempt(struct execution *execution);
-
 static void on_try_again(uv_timer_t *timer)
 {
-    begin_attempt(timer->data);
+    execution_begin(timer->data);
 }
 
 /* No descriptors, processes or memory now: another command may end and give some back. */
@@ -276,7 +278,7 @@ static bool go_unguarded(struct execution *execution, const struct attempt_end *
     if (make_launch(execution, &error) < 0)
         give_up(execution, error);
     else
-        begin_attempt(execution);
+        execution_begin(execution);
     return true;
 }
 
@@ -358,6 +360,7 @@ static void spawn(struct execution *execution)
                    runclock_wall(execution->executor->clock));
     launch->command.started = launch->started;
     far_watch(execution);
+    results_since(execution);
     execution->attempt = attempt_start(execution->executor->hands, &request, &hooks, execution);
     if (!execution->attempt && !try_later(execution, errno)) {
         AUTO_FREE char *why = xasprintf("could not be started: %s", strerror(errno));
@@ -393,9 +396,9 @@ static bool declare(struct execution *execution)
     return false;
 }
 
-static void begin_attempt(struct execution *execution)
+void execution_begin(struct execution *execution)
 {
-    if (!admitted(execution) || !declare(execution))
+    if (!admitted(execution) || !declare(execution) || !results_looked(execution))
         return;
     if (execution_open_logs(execution) == 0) {
         spawn(execution);
@@ -456,7 +459,7 @@ void executor_start(struct executor *executor, struct task *task)
         give_up(execution, error);
         return;
     }
-    begin_attempt(execution);
+    execution_begin(execution);
 }
 
 void executor_stop(struct execution *execution, int signo)
@@ -464,6 +467,8 @@ void executor_stop(struct execution *execution, int signo)
     execution->stopped = true;
     if (execution->attempt) {
         attempt_stop(execution->attempt, signo);
+    } else if (execution->collecting.side) {
+        results_kill(execution);
     } else if (uv_is_active((uv_handle_t *)&execution->timer)) {
         uv_timer_stop(&execution->timer);
         execution_advance(execution);
@@ -477,6 +482,7 @@ void executor_kill(struct execution *execution)
         side_kill(execution->on_failure);
     if (execution->artifacts)
         side_kill(execution->artifacts);
+    results_kill(execution);
     far_kill(execution);
     if (execution->attempt)
         attempt_kill(execution->attempt);

@@ -10,6 +10,8 @@
 #include "launch.h"
 #include "logfile.h"
 #include "mask.h"
+#include "results.h"
+#include "results_taken.h"
 #include "runclock.h"
 #include "rundir.h"
 #include "schedule.h"
@@ -44,6 +46,20 @@ struct far {
     struct mask_stream mask;
     struct strbuf line, reasons; /* of the evidence */
     struct strbuf ending;        /* how it was ended there, where no guard has said so */
+};
+
+/* What execution_results.c keeps of the JUnit files of a command. */
+struct collecting {
+    struct side *side; /* fetches or reads them */
+    bool looked;       /* what was there before is known, as far as it can be */
+    bool blind;        /* it cannot */
+    bool collected;    /* nothing more is waited for */
+    bool read;         /* `now` tells what the command wrote */
+    struct results before, now;
+    char *folder; /* where they were fetched to, or lie; NULL: not yet */
+    struct strv patterns;
+    uint64_t since_ns;        /* when the attempt began, as files are stamped */
+    struct verdict *verdicts; /* of each unit; NULL: they have none of their own */
 };
 
 /* One attempt of one task, from ACTION_START to schedule_finished(). */
@@ -82,6 +98,7 @@ struct execution {
     bool unguarded; /* tried with a guard, and there is no shell */
     struct side *on_failure, *ready, *artifacts;
     bool artifacts_done;
+    struct collecting collecting;
     int log_error;
 };
 
@@ -112,9 +129,10 @@ struct executor {
     struct executor_hooks hooks;
     void *data;
     const struct runclock *clock;
-    size_t active; /* commands that hold descriptors */
-    size_t most;   /* so many may, by the limit of descriptors */
-    bool rushed;   /* after a second signal: what starts now has 5 s in all and no grace */
+    struct results_taken taken; /* JUnit files that commands had */
+    size_t active;              /* commands that hold descriptors */
+    size_t most;                /* so many may, by the limit of descriptors */
+    bool rushed; /* after a second signal: what starts now has 5 s in all and no grace */
 };
 
 /* How many commands may run at once by the limit of open files; call when all else is open. */
@@ -129,6 +147,19 @@ void beside_held(struct execution *execution);
 void beside_watch_ready(struct execution *execution);
 /* true: nothing to copy, or it was copied; false: comes back through execution_advance(). */
 bool beside_artifacts(struct execution *execution);
+/* execution_results.c */
+/* Before it starts: what lies there already is none of its results. true: go on; false: comes back
+ * through execution_begin(). */
+bool results_looked(struct execution *execution);
+/* It is about to start. */
+void results_since(struct execution *execution);
+/* It has ended: true: nothing to read, or it was read; false: comes back through
+ * execution_advance(). */
+bool results_collected(struct execution *execution);
+/* Add to outcome and reason; its items' own verdicts. */
+void results_judge(struct execution *execution);
+void results_kill(struct execution *execution);
+void results_forget(struct execution *execution);
 /* execution_far.c */
 /* Its client runs: look now and then whether the place answers. */
 void far_watch(struct execution *execution);
@@ -143,10 +174,10 @@ void far_quiet(struct execution *execution);
 void far_kill(struct execution *execution);
 /* Add to outcome and reason. */
 void far_judge(struct execution *execution);
-/* Artifacts from the place to the run's folder. *found 0: its builders fetch nothing. NULL with
- * *found != 0: errno. */
-struct side *far_fetch(struct execution *execution, const struct strv *patterns,
-                       const struct side_hooks *hooks, int *found);
+/* What matches, from the place to a new folder of the run for that command (`kind`: "artifacts").
+ * *folder is the caller's. *found 0: its builders fetch nothing. NULL with *found != 0: errno. */
+struct side *far_fetch(struct execution *execution, const char *kind, const struct strv *patterns,
+                       const struct side_hooks *hooks, char **folder, int *found);
 void far_free(struct far *far);
 /* execution_logs.c */
 /* 0, or -1 with errno. */
@@ -156,6 +187,7 @@ void execution_log(struct execution *execution, int stream, const void *bytes, s
 void execution_end_logs(struct execution *execution);
 /* executor.c, for these two */
 void execution_advance(struct execution *execution);
+void execution_begin(struct execution *execution);
 void execution_notice(struct execution *execution, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -129,7 +129,8 @@ static bool recorded(int kind)
 {
     return kind == CIPLUG_STEP_STARTED || kind == CIPLUG_COMMAND_STARTED ||
            kind == CIPLUG_COMMAND_NOTICE || kind == CIPLUG_COMMAND_FINISHED ||
-           kind == CIPLUG_STEP_FINISHED || kind == CIPLUG_RUN_NOTICE || kind == CIPLUG_RUN_FINISHED;
+           kind == CIPLUG_TEST_FINISHED || kind == CIPLUG_STEP_FINISHED ||
+           kind == CIPLUG_RUN_NOTICE || kind == CIPLUG_RUN_FINISHED;
 }
 
 int journal_event(struct journal *journal, const struct ciplug_event *event,

@@ -405,7 +405,8 @@ int launch_build(struct launch *launch, const struct launch_place *place, char *
     struct chain chain = chain_of(launch);
     bool remote = next_remote(&chain, 0) < chain.n;
     launch->marker = place->marker;
-    launch->command.fetches = remote && launch->step->artifacts.text;
+    launch->command.fetches =
+        remote && (launch->step->artifacts.text || launch->step->results.text);
     name_variables(launch, remote);
     if (remote && move_cwd(launch, error) < 0)
         return -1;

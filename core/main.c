@@ -4,6 +4,7 @@
 #include "output.h"
 #include "plugin_call.h"
 #include "record.h"
+#include "results_reader.h"
 #include "safeguard.h"
 #include "strbuf.h"
 #include "util.h"
@@ -117,6 +118,8 @@ static void lend_allocators(void)
 int main(int argc, char **argv)
 {
     struct keeper keeper = {.fd = -1};
+    if (argc > 1 && strcmp(argv[1], RESULTS_READER) == 0)
+        return results_reader(argc - 1, argv + 1);
     if (sort_descriptors() < 0)
         return 3;
     bool hangup_ignored = sort_signals();

@@ -113,7 +113,7 @@ struct step {
     struct setting *
         env; /* text: "NAME=template" (owned); env_file's first, then [ciplug]'s, then the step's */
     size_t n_env;
-    struct setting cwd, stdin_file, artifacts;
+    struct setting cwd, stdin_file, artifacts, results;
     int output; /* CIPLUG_OUTPUT_...; 0: the run's */
     bool stderr_merge;
     enum when when; /* cleanup steps */

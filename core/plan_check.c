@@ -117,6 +117,7 @@ static void check_step(struct build *b, struct step *step)
     check_template(b, &step->cwd, EXPAND_TEXT, &allowed);
     check_template(b, &step->stdin_file, EXPAND_TEXT, &allowed);
     check_template(b, &step->artifacts, EXPAND_TEXT, &allowed);
+    check_template(b, &step->results, EXPAND_TEXT, &allowed);
     check_template(b, &step->lock, EXPAND_TEXT, &allowed);
     if (step->if_command.text)
         check_secrets(b, &step->if_command);

@@ -94,6 +94,7 @@ static const struct key {
     {"cwd", TEXT, offsetof(struct step, cwd)},
     {"stdin", TEXT, offsetof(struct step, stdin_file)},
     {"artifacts", TEXT, offsetof(struct step, artifacts)},
+    {"results", TEXT, offsetof(struct step, results)},
     {"fail_fast", FLAG, offsetof(struct step, fail_fast)},
     {"allow_failure", FLAG, offsetof(struct step, allow_failure)},
     {"allow_empty", FLAG, offsetof(struct step, allow_empty)},
@@ -185,11 +186,12 @@ static void read_rerun(struct build *b, struct step *step)
         (void)parse_bool(value->value, &step->rerun, &error);
 }
 
-static void refuse_results(struct build *b, const struct step *step)
+/* A service passes when it is ready, whatever it would write. */
+static void check_results(struct build *b, const struct step *step)
 {
     const struct config_value *value = plan_value(b, step->section, "results");
-    if (value && *value->value)
-        plan_complain(b, value, "results needs the reports, which this version does not have yet");
+    if (value && *value->value && step->ready.text)
+        plan_complain(b, value, "a service (ready) has no results");
 }
 
 void plan_read_step(struct build *b, struct step *step)
@@ -209,5 +211,5 @@ void plan_read_step(struct build *b, struct step *step)
     plan_read_source(b, step);
     plan_read_env(b, step);
     read_rerun(b, step);
-    refuse_results(b, step);
+    check_results(b, step);
 }

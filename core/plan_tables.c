@@ -68,8 +68,11 @@ OPTION(run_alone, .name = "run_alone", WORDS,
 OPTION(batch, .name = "batch", STRING,
        .help = "Give a command up to so many items at a time, as {items}; `auto` takes fewer "
                "toward the end.");
-OPTION(results, .name = "results", STRING,
-       .help = "A glob of JUnit files that the commands write (not in this version yet).");
+OPTION(
+    results, .name = "results", STRING,
+    .help =
+        "Globs of JUnit files that the commands write: their cases decide, too, and stand in the "
+        "reports; where a command has several items, each gets its own verdict.");
 OPTION(workers, .name = "workers", STRING,
        .help = "Slots that the step may use, counted within its hosts: N of them, the slots A-B, "
                "or A- (from A on); without the key all.");

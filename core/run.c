@@ -88,7 +88,9 @@ static void on_finished(void *data, struct execution *execution)
     struct run *run = data;
     struct task *task = execution->task;
     struct ciplug_result *result = &execution->result;
-    struct ending ending = {.outcome = result->outcome, .flags = result->flags};
+    struct ending ending = {.outcome = result->outcome,
+                            .flags = result->flags,
+                            .verdicts = execution->collecting.verdicts};
     run_hosts_judge(run, execution, &ending);
     schedule_finished(run->current, task, run_now(run), &ending);
     result->outcome = ending.outcome;
@@ -108,7 +110,9 @@ static void on_finished(void *data, struct execution *execution)
     run->unkillable |= result->flags & CIPLUG_FLAG_UNKILLABLE;
     if (ending.final && outcome_bad(result->outcome))
         run_note_place(run, execution);
+    run_emit_tests(run, execution);
     run_emit_command(run, CIPLUG_COMMAND_FINISHED, execution, NULL);
+    run_emit_verdicts(run, execution);
     run_hosts_tell(run, &ending);
     run_pump(run);
 }
@@ -411,6 +415,7 @@ static int loop_and_conclude(struct run *run)
 
 static void release(struct run *run)
 {
+    results_taken_free(&run->executor.taken);
     schedule_free(run->steps);
     schedule_free(run->cleanups);
     hosts_free(run->hosts);

@@ -142,6 +142,85 @@ void run_emit_output(struct run *run, struct execution *execution, int stream, c
     emit(run, &event, NULL);
 }
 
+static const char *item_of(const struct execution *execution, size_t unit)
+{
+    const struct ciplug_command *command = &execution->launch.command;
+    return unit == RESULTS_NO_UNIT || !command->items ? NULL : command->items[unit];
+}
+
+void run_emit_tests(struct run *run, const struct execution *execution)
+{
+    const struct results *results = &execution->collecting.now;
+    const struct ciplug_command *whole = &execution->launch.command;
+    for (size_t i = 0; i < results->n_cases; i++) {
+        const struct ciplug_command command = {.size = sizeof command,
+                                               .step = whole->step,
+                                               .cleanup = whole->cleanup,
+                                               .number = whole->number,
+                                               .attempt = whole->attempt,
+                                               .item = item_of(execution, results->cases[i].unit)};
+        struct ciplug_event event =
+            command_event(run, CIPLUG_TEST_FINISHED, execution->task->step, &command, NULL);
+        event.test = &results->cases[i].test;
+        emit(run, &event, NULL);
+    }
+}
+
+/* Of an item that ran with others: a command of its own, which was not started. */
+static void emit_verdict(struct run *run, const struct execution *execution, size_t unit)
+{
+    const struct verdict *verdict = &execution->collecting.verdicts[unit];
+    const struct task *batch = execution->task;
+    struct task *task = verdict->task;
+    struct launch launch;
+    struct launch_place place = {.step = task->step,
+                                 .units = task->units,
+                                 .n_units = 1,
+                                 .number = task->number,
+                                 .attempt = batch->attempt,
+                                 .slot = batch->slot};
+    launch_describe(&launch, &run->executor.launcher, &place);
+    struct journal_extra extra = extra_of(run, task->step, batch->slot);
+    AUTO_STRBUF struct strbuf reason = STRBUF_INIT;
+    struct results_sum sum;
+    results_sum(&execution->collecting.now, unit, &sum);
+    if (sum.bad > 0)
+        results_say_bad(&execution->collecting.now, unit, false, &reason);
+    struct ciplug_result result = execution->result;
+    result.outcome = verdict->ending.outcome;
+    result.flags = verdict->ending.flags;
+    result.final = verdict->ending.final;
+    result.exit_code = -1;
+    result.duration_ns = sum.duration_ns;
+    result.reason = verdict->ending.reason ? verdict->ending.reason : strbuf_text(&reason);
+    result.batch = batch->number;
+    if (outcome_bad(result.outcome) && task->step->allow_failure)
+        result.flags |= CIPLUG_FLAG_ALLOWED;
+    if (result.final)
+        task->outcome = result.outcome;
+    struct ciplug_event event =
+        command_event(run, CIPLUG_COMMAND_FINISHED, task->step, &launch.command, &result);
+    emit(run, &event, &extra);
+    launch_free(&launch);
+}
+
+void run_emit_verdicts(struct run *run, const struct execution *execution)
+{
+    const struct task *batch = execution->task;
+    bool log_told = false;
+    for (size_t i = 0; execution->collecting.verdicts && i < batch->n_units; i++) {
+        const struct verdict *verdict = &execution->collecting.verdicts[i];
+        if (!verdict->task || !verdict->ending.outcome)
+            continue;
+        emit_verdict(run, execution, i);
+        /* Of items_from: what they printed together is read once. */
+        bool first = verdict->ending.final && verdict->task->outcome == CIPLUG_PASSED && !log_told;
+        if (first && execution->result.log_out)
+            verdict->task->log_out = xstrdup(execution->result.log_out);
+        log_told |= first;
+    }
+}
+
 void run_emit_dropped(struct run *run, struct task *task, int outcome, const char *reason)
 {
     struct launch launch;

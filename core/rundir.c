@@ -258,16 +258,16 @@ char *rundir_keep_log(const struct rundir *dir, const char *step, unsigned numbe
     return NULL;
 }
 
-char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
-                       unsigned attempt)
+char *rundir_kept(const struct rundir *dir, const char *kind, const char *step, unsigned number,
+                  unsigned attempt)
 {
     AUTO_FREE char *folder = step_folder(step);
     AUTO_FREE char *name = attempt_name(number, attempt, "");
-    AUTO_CLOSE int parent = folder ? open_step(dir, "artifacts", folder) : -1;
+    AUTO_CLOSE int parent = folder ? open_step(dir, kind, folder) : -1;
     if (parent < 0)
         return NULL;
     /* What a command has put there beforehand, cp would write through. */
     if (mkdirat(parent, name, 0700) < 0 && (errno != EEXIST || SAFEGUARD(new_artifacts)))
         return NULL;
-    return xasprintf("%s/artifacts/%s/%s", dir->path, folder, name);
+    return xasprintf("%s/%s/%s/%s", dir->path, kind, folder, name);
 }

@@ -38,9 +38,9 @@ void rundir_prune(const struct rundir *dir, unsigned keep, const char *except,
 char *rundir_find(const char *state, const char *run);
 /* Whether its runner is still there; also true when that cannot be known. */
 bool rundir_alive(const char *run_path);
-/* Open logs/STEP/N.KIND ("out", "err", "evidence"; N.A.out for attempt > 1) for writing, exclusive. *path gets the
- * absolute path, the caller's, or NULL. The descriptor, or -1 with errno. The folder of a step with
- * more than 200 letters is its beginning and a hash. */
+/* Open logs/STEP/N.KIND ("out", "err", "evidence"; N.A.out for attempt > 1) for writing, exclusive.
+ * *path gets the absolute path, the caller's, or NULL. The descriptor, or -1 with errno. The folder
+ * of a step with more than 200 letters is its beginning and a hash. */
 int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsigned attempt,
                const char *kind, char **path);
 /* Keep the standard output of a command of an older run, `bytes` long, as that of this one's
@@ -48,10 +48,10 @@ int rundir_log(const struct rundir *dir, const char *step, unsigned number, unsi
  * with errno where there is no such file of that length. */
 char *rundir_keep_log(const struct rundir *dir, const char *step, unsigned number,
                       const char *older, uint64_t bytes, bool needed);
-/* Absolute path of artifacts/STEP/N (N.A), which is made; that it is there already is an error. The
- * caller's, or NULL with errno. */
-char *rundir_artifacts(const struct rundir *dir, const char *step, unsigned number,
-                       unsigned attempt);
+/* Absolute path of KIND/STEP/N (N.A), which is made ("artifacts"); that it is there already is an
+ * error. The caller's, or NULL with errno. */
+char *rundir_kept(const struct rundir *dir, const char *kind, const char *step, unsigned number,
+                  unsigned attempt);
 /* Gives the lock back. Closing twice, or after a failed create, does nothing. */
 void rundir_close(struct rundir *dir);
 

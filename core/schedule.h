@@ -116,12 +116,15 @@ enum host_state { HOST_USABLE, HOST_AWAY, HOST_GONE };
 /* What has become of the host (index into plan->hosts); at first all are usable. */
 void schedule_host(struct schedule *schedule, size_t host, enum host_state state);
 
+struct verdict;
+
 /* A started task's attempt has ended, with what it came to. */
 struct ending {
     int outcome;
     unsigned flags;
-    bool lost;        /* its host was lost: it goes back into the queue, where it may */
-    uint64_t rest_ns; /* it may still run there, for so long; 0: it does not */
+    bool lost;                /* its host was lost: it goes back into the queue, where it may */
+    uint64_t rest_ns;         /* it may still run there, for so long; 0: it does not */
+    struct verdict *verdicts; /* of each of its units; NULL: its outcome is that of all */
     /* Filled in: */
     bool final;               /* else it is tried again */
     uint64_t retry_ns;        /* not final: after this long */
@@ -129,6 +132,12 @@ struct ending {
     bool requeued;            /* not final: lost with its host */
     const struct host *aside; /* put aside with this: failures in a row, only there; NULL: none */
     const char *reason;       /* set when the schedule changed the outcome; static */
+};
+
+/* Of one unit of several: it is a command of its own from now on. */
+struct verdict {
+    struct ending ending; /* outcome: 0: not known, it runs alone; what is filled in, as above */
+    struct task *task;    /* filled in */
 };
 void schedule_finished(struct schedule *schedule, struct task *task, uint64_t now_ns,
                        struct ending *ending);

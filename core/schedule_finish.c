@@ -50,22 +50,38 @@ static bool may_retry(const struct schedule *schedule, const struct progress *p,
            (p->step->retry_on & (1U << outcome));
 }
 
+static struct batch *new_batch(struct schedule *schedule)
+{
+    struct batch *batch = xcalloc(1, sizeof *batch);
+    ARRAY_GROW(schedule->batches, schedule->n_batches, schedule->a_batches);
+    schedule->batches[schedule->n_batches++] = batch;
+    return batch;
+}
+
+static struct task *new_single(struct progress *p, const struct task *task, size_t unit)
+{
+    struct task *single = task_new(p, p->next_number++, &task->units[unit], 1);
+    single->attempt = task->attempt;
+    single->requeues = task->requeues;
+    return single;
+}
+
 /* Until `not_before_ns` the batch may still run somewhere. */
+static void push_single(struct progress *p, struct task *single, struct batch *batch,
+                        uint64_t not_before_ns)
+{
+    batch->open++;
+    single->not_before_ns = not_before_ns;
+    single->from = batch;
+    pending_push(p, single);
+}
+
 static void split_batch(struct schedule *schedule, struct progress *p, struct task *task,
                         uint64_t not_before_ns)
 {
-    struct batch *batch = xcalloc(1, sizeof *batch);
-    batch->open = task->n_units;
-    ARRAY_GROW(schedule->batches, schedule->n_batches, schedule->a_batches);
-    schedule->batches[schedule->n_batches++] = batch;
-    for (size_t i = 0; i < task->n_units; i++) {
-        struct task *single = task_new(p, p->next_number++, &task->units[i], 1);
-        single->attempt = task->attempt;
-        single->requeues = task->requeues;
-        single->not_before_ns = not_before_ns;
-        single->from = batch;
-        pending_push(p, single);
-    }
+    struct batch *batch = new_batch(schedule);
+    for (size_t i = 0; i < task->n_units; i++)
+        push_single(p, new_single(p, task, i), batch, not_before_ns);
 }
 
 /* The batch failed, its last item has ended, and none of them failed alone: nobody knows why. */
@@ -171,6 +187,62 @@ static void try_again(struct progress *p, struct task *task, int outcome)
     pending_push(p, task);
 }
 
+static void wait_for_retry(const struct schedule *schedule, struct progress *p, struct task *task,
+                           uint64_t now_ns, struct ending *ending)
+{
+    ending->retry_ns = retry_delay(schedule, task);
+    if (ending->retry_ns < ending->rest_ns)
+        ending->retry_ns = ending->rest_ns;
+    task->not_before_ns = ending->retry_ns ? now_ns + ending->retry_ns : 0;
+    try_again(p, task, ending->outcome);
+}
+
+/* An item that ran with others and has a verdict of its own: that was its attempt. */
+static void judge_item(struct schedule *schedule, struct progress *p, const struct task *batch,
+                       struct verdict *verdict, uint64_t now_ns)
+{
+    struct task *single = verdict->task;
+    single->slot = batch->slot;
+    single->why = batch->why;
+    if (may_retry(schedule, p, single, verdict->ending.outcome))
+        wait_for_retry(schedule, p, single, now_ns, &verdict->ending);
+    else
+        finish_final(schedule, p, single, &verdict->ending);
+}
+
+/* Nobody knows how the item ended, so it runs alone; where nothing starts any more it ended as all
+ * of them did. */
+static void leave_item(struct schedule *schedule, struct progress *p, struct verdict *verdict,
+                       struct batch *batch, const struct ending *ending)
+{
+    int outcome = outcome_bad(ending->outcome) ? ending->outcome : CIPLUG_CANCELLED;
+    if (schedule->cancelled || p->stopped)
+        schedule_drop(schedule, p, verdict->task, outcome, "its results do not tell how it ended");
+    else
+        push_single(p, verdict->task, batch, 0);
+}
+
+static void split_by_verdicts(struct schedule *schedule, struct progress *p, struct task *task,
+                              uint64_t now_ns, struct ending *ending)
+{
+    struct batch *batch = new_batch(schedule);
+    batch->failed = true; /* not unexplained */
+    task->state = TASK_ENDED;
+    ending->flags |= CIPLUG_FLAG_JUDGED;
+    for (size_t i = 0; i < task->n_units; i++)
+        ending->verdicts[i].task = new_single(p, task, i);
+    /* First what is left to run: the verdicts may end the step. */
+    for (size_t i = 0; i < task->n_units; i++) {
+        if (!ending->verdicts[i].ending.outcome)
+            leave_item(schedule, p, &ending->verdicts[i], batch, ending);
+        ending->by_item |= !ending->verdicts[i].ending.outcome;
+    }
+    for (size_t i = 0; i < task->n_units; i++) {
+        if (ending->verdicts[i].ending.outcome)
+            judge_item(schedule, p, task, &ending->verdicts[i], now_ns);
+    }
+}
+
 void schedule_finished(struct schedule *schedule, struct task *task, uint64_t now_ns,
                        struct ending *ending)
 {
@@ -193,16 +265,14 @@ void schedule_finished(struct schedule *schedule, struct task *task, uint64_t no
         task->requeues++;
         task->not_before_ns = gone_ns;
         try_again(p, task, ending->outcome);
+    } else if (ending->verdicts) {
+        split_by_verdicts(schedule, p, task, now_ns, ending);
     } else if (undecided) {
         ending->by_item = true;
         task->state = TASK_ENDED;
         split_batch(schedule, p, task, gone_ns);
     } else if (may_retry(schedule, p, task, ending->outcome)) {
-        ending->retry_ns = retry_delay(schedule, task);
-        if (ending->retry_ns < ending->rest_ns)
-            ending->retry_ns = ending->rest_ns;
-        task->not_before_ns = ending->retry_ns ? now_ns + ending->retry_ns : 0;
-        try_again(p, task, ending->outcome);
+        wait_for_retry(schedule, p, task, now_ns, ending);
     } else {
         finish_final(schedule, p, task, ending);
     }

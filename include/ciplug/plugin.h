@@ -53,6 +53,9 @@ extern "C" {
 #define CIPLUG_FLAG_INTERRUPTED                                                                    \
     64 /* an error, because ciplug was killed meanwhile; only replayed, never live */
 
+#define CIPLUG_FLAG_JUDGED                                                                         \
+    128 /* since 1.5: of several items, which `results` told apart: they follow (`batch`) */
+
 /* Kinds of events, in the order in which a run emits them. Also the bits of a reporter's mask. */
 #define CIPLUG_RUN_STARTED      0x0001
 #define CIPLUG_STEP_STARTED     0x0002

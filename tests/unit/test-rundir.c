@@ -197,7 +197,7 @@ static void logs_stay_below_the_run(void **state)
     create(&dir);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_int_equal(rundir_log(&dir, bad[i], 1, 1, "out", &path), -1);
-        assert_null(rundir_artifacts(&dir, bad[i], 1, 1));
+        assert_null(rundir_kept(&dir, "artifacts", bad[i], 1, 1));
     }
     /* Links where the folders and the file should be. */
     AUTO_FREE char *victim = xasprintf("%s/victim", base);
@@ -210,7 +210,7 @@ static void logs_stay_below_the_run(void **state)
     assert_int_equal(symlinkat(target, dir.fd, "logs/file/1.out"), 0);
     assert_int_equal(rundir_log(&dir, "step", 1, 1, "out", &path), -1);
     assert_int_equal(rundir_log(&dir, "file", 1, 1, "out", &path), -1);
-    assert_null(rundir_artifacts(&dir, "step", 1, 1));
+    assert_null(rundir_kept(&dir, "artifacts", "step", 1, 1));
     assert_int_equal(rmdir(victim), 0);
     rundir_close(&dir);
 }
@@ -300,9 +300,9 @@ static void artifacts_have_a_folder_for_each_attempt(void **state)
     (void)state;
     struct rundir dir;
     create(&dir);
-    AUTO_FREE char *first = rundir_artifacts(&dir, "s", 3, 1);
-    AUTO_FREE char *again = rundir_artifacts(&dir, "s", 3, 1);
-    AUTO_FREE char *second = rundir_artifacts(&dir, "s", 3, 2);
+    AUTO_FREE char *first = rundir_kept(&dir, "artifacts", "s", 3, 1);
+    AUTO_FREE char *again = rundir_kept(&dir, "artifacts", "s", 3, 1);
+    AUTO_FREE char *second = rundir_kept(&dir, "artifacts", "s", 3, 2);
     AUTO_FREE char *expected = xasprintf("%s/artifacts/s/3", dir.path);
     AUTO_FREE char *expected2 = xasprintf("%s/artifacts/s/3.2", dir.path);
     assert_string_equal(first, expected);
