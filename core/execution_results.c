@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * `results`: the JUnit files of a command are found, brought here, read by a process of their own
- * (results_reader.h) and judged. A file is the command's only when it cannot be older than its
- * attempt, and when no other command of the run has had it.
+ * (results_reader.h) and judged. A file is the command's only when it is not as it was before the
+ * command started, and when no other command of the run has had it.
  *
- * Here the kernel's own stamp tells that (ctime; nothing sets it back, neither cp -p nor tar). At
- * another place clocks are not ours, and tar stamps whole seconds. So what is there is looked at
- * before the command starts, and where something is, it starts only when a second has gone by: what
- * it writes then differs.
+ * So what is there is looked at before, and where something is, the command starts only when the
+ * clock that stamps files has gone on: what is written again then differs. Here that is a tick;
+ * tar, which brings them from elsewhere, knows whole seconds. Where nobody can look, as in a
+ * container that is yet to be made, a file is older when its second is.
  */
 #include "classify.h"
 #include "executor.h"
@@ -19,10 +19,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READ_NS (60 * NS_PER_S)
@@ -30,7 +28,8 @@
 #define SKEW_NS     (60 * NS_PER_S)
 #define BEFORE      "results-before" /* folders of the run */
 #define NOW         "results"
-#define APART_MS    1000
+#define TICK_MS     20 /* more than two ticks of a kernel with 100 Hz */
+#define SECOND_MS   1000
 #define PLACE_LOCAL 0 /* the first host of the table */
 
 /* ---- what is wanted ---- */
@@ -109,6 +108,18 @@ static void on_apart(uv_timer_t *timer)
     execution_begin(timer->data);
 }
 
+/* Until what is written differs from what was there. */
+static uint64_t apart_ms(const struct execution *execution)
+{
+    const struct collecting *collecting = &execution->collecting;
+    bool seconds = execution->launch.command.fetches;
+    if (collecting->blind)
+        return SECOND_MS - clock_wall_ns() % NS_PER_S / NS_PER_MS + TICK_MS;
+    for (size_t i = 0; i < collecting->before.n_files; i++)
+        seconds |= collecting->before.files[i].ctime_ns % NS_PER_S == 0;
+    return collecting->before.n_files == 0 ? 0 : seconds ? SECOND_MS : TICK_MS;
+}
+
 static void go_on(struct execution *execution)
 {
     struct collecting *collecting = &execution->collecting;
@@ -117,13 +128,13 @@ static void go_on(struct execution *execution)
         return;
     }
     collecting->looked = true;
-    if (execution->stopped) {
+    uint64_t wait_ms = apart_ms(execution);
+    if (execution->stopped)
         execution_advance(execution);
-    } else if (collecting->before.n_files > 0) {
-        uv_timer_start(&execution->timer, on_apart, APART_MS, 0);
-    } else {
+    else if (wait_ms > 0)
+        uv_timer_start(&execution->timer, on_apart, wait_ms, 0);
+    else
         execution_begin(execution);
-    }
 }
 
 static struct results *current(struct execution *execution)
@@ -155,7 +166,7 @@ static void on_read(void *data, int status, const char *what)
     collecting->side = NULL;
     results_end(current(execution), status, what);
     collecting->blind |= !collecting->looked && !collecting->before.ended;
-    if (!collecting->looked)
+    if (!collecting->looked && collecting->folder)
         drop_folder(collecting);
     go_on(execution);
 }
@@ -172,6 +183,15 @@ static void start_reader(struct execution *execution, const char *folder, const 
                                             execution->executor->launcher.mask, &hooks, execution);
     if (!execution->collecting.side)
         results_refuse(current(execution), "they cannot be read: %s", strerror(errno));
+}
+
+static void read_here(struct execution *execution)
+{
+    AUTO_STRV struct strv found = STRV_INIT;
+    const char *folder = execution->launch.argv.cwd;
+    find_files(execution, folder, false, current(execution), &found);
+    if (found.n > 0)
+        start_reader(execution, folder, &found);
 }
 
 /* ---- from another place ---- */
@@ -220,39 +240,33 @@ bool results_looked(struct execution *execution)
     if (collecting->looked || collecting->side)
         return !collecting->side;
     bool wanted = execution->task->step->results.text && SAFEGUARD(results_are_new);
-    if (!wanted || !execution->launch.command.fetches ||
-        find_patterns(execution, &collecting->before) < 0 || !fetch(execution, BEFORE) ||
-        !collecting->side) {
-        collecting->looked = true;
-        return true;
-    }
-    return false;
+    if (wanted && find_patterns(execution, &collecting->before) == 0 &&
+        (!execution->launch.command.fetches || !fetch(execution, BEFORE)))
+        read_here(execution);
+    collecting->looked = !collecting->side;
+    return collecting->looked;
 }
 
 void results_since(struct execution *execution)
 {
-    struct timespec now;
-    /* The clock that stamps files. */
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    execution->collecting.since_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+    execution->collecting.since_ns = clock_wall_ns();
 }
 
 /* ---- whether they are its own ---- */
 
-/* Some filesystems stamp whole seconds. */
-static bool is_since(uint64_t stamp_ns, uint64_t since_ns)
+/* What was fetched is a copy: here it has an inode and a ctime of its own. */
+static bool is_same(const struct results_file *a, const struct results_file *b, bool fetched)
 {
-    if (stamp_ns % NS_PER_S == 0)
-        since_ns -= since_ns % NS_PER_S;
-    return stamp_ns >= since_ns;
+    return strcmp(a->name, b->name) == 0 && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+           a->hash == b->hash && (fetched || (a->inode == b->inode && a->ctime_ns == b->ctime_ns));
 }
 
-static bool was_there(const struct results *before, const struct results_file *file)
+static bool was_there(const struct execution *execution, const struct results_file *file)
 {
+    const struct results *before = &execution->collecting.before;
+    bool fetched = execution->launch.command.fetches;
     for (size_t i = 0; i < before->n_files; i++) {
-        const struct results_file *old = &before->files[i];
-        if (strcmp(old->name, file->name) == 0 && old->size == file->size &&
-            old->mtime_ns == file->mtime_ns && old->hash == file->hash)
+        if (is_same(&before->files[i], file, fetched))
             return true;
     }
     return false;
@@ -263,13 +277,12 @@ static bool is_old(const struct execution *execution, const struct results_file 
     const struct collecting *collecting = &execution->collecting;
     if (!SAFEGUARD(results_are_new))
         return false;
-    if (!execution->launch.command.fetches)
-        return !is_since(file->ctime_ns, collecting->since_ns);
     if (!collecting->blind)
-        return was_there(&collecting->before, file);
+        return was_there(execution, file);
     const struct plan *plan = execution->executor->launcher.plan;
     bool here = plan_slot_host(plan, execution->task->slot) == &plan->hosts[PLACE_LOCAL];
-    return !is_since(file->mtime_ns + (here ? 0 : SKEW_NS), collecting->since_ns);
+    uint64_t stamp = file->mtime_ns + (here ? 0 : SKEW_NS);
+    return stamp / NS_PER_S < collecting->since_ns / NS_PER_S;
 }
 
 static uint64_t identity(const struct execution *execution, const struct results_file *file)
@@ -327,11 +340,7 @@ bool results_collected(struct execution *execution)
         return true;
     if (execution->launch.command.fetches && fetch(execution, NOW))
         return !collecting->side;
-    AUTO_STRV struct strv found = STRV_INIT;
-    const char *folder = execution->launch.argv.cwd;
-    find_files(execution, folder, false, &collecting->now, &found);
-    if (found.n > 0 && !collecting->now.problem)
-        start_reader(execution, folder, &found);
+    read_here(execution);
     return !collecting->side;
 }
 

@@ -206,18 +206,19 @@ static void emit_verdict(struct run *run, const struct execution *execution, siz
 
 void run_emit_verdicts(struct run *run, const struct execution *execution)
 {
-    const struct task *batch = execution->task;
-    bool log_told = false;
+    struct task *batch = execution->task;
+    bool passed = false;
     for (size_t i = 0; execution->collecting.verdicts && i < batch->n_units; i++) {
         const struct verdict *verdict = &execution->collecting.verdicts[i];
         if (!verdict->task || !verdict->ending.outcome)
             continue;
         emit_verdict(run, execution, i);
-        /* Of items_from: what they printed together is read once. */
-        bool first = verdict->ending.final && verdict->task->outcome == CIPLUG_PASSED && !log_told;
-        if (first && execution->result.log_out)
-            verdict->task->log_out = xstrdup(execution->result.log_out);
-        log_told |= first;
+        passed |= verdict->ending.final && verdict->task->outcome == CIPLUG_PASSED;
+    }
+    /* For items_from: what those that passed have printed stands together. */
+    if (passed && execution->result.log_out) {
+        batch->outcome = CIPLUG_PASSED;
+        batch->log_out = xstrdup(execution->result.log_out);
     }
 }
 

@@ -61,7 +61,7 @@ struct run {
     unsigned n_signals;
     bool stop_waiting; /* signals came while it ended: nobody waits for the screen */
     bool no_verdict;
-    bool incomplete; /* an artifact was lost: status 3, but nothing is halted */
+    bool incomplete; /* an artifact was lost, or a step's commands: status 3, nothing is halted */
     int said;        /* exit status as run_finished has it */
     bool timed_out;
     bool unkillable;           /* something is */

@@ -61,6 +61,8 @@ static int lines_of(struct run *run, const struct step *step, struct strv *lines
     for (size_t i = 0; i < n; i++) {
         AUTO_FREE char *why = NULL;
         const char *path = tasks[i]->log_out;
+        if (tasks[i]->batch && !path)
+            continue; /* what it printed stands with the others of its batch */
         if (tasks[i]->outcome != CIPLUG_PASSED || (path && plan_read_lines(path, lines, &why) == 0))
             continue;
         *error = xasprintf("items_from: %s %s", path ? path : source->name,
@@ -107,6 +109,14 @@ static void carry_units(struct run *run, struct step *step)
         carry_command(run, step, &step->commands[i], choices);
 }
 
+/* Where its commands are not known nothing of it is counted, and the run is no pass all the same.
+ */
+static void fail_to_open(struct run *run, struct step *step, const char *reason)
+{
+    run->incomplete |= !step->cleanup && !step->allow_failure && SAFEGUARD(unopened_is_no_pass);
+    schedule_opened(run->current, step, OPENED_ERROR, reason);
+}
+
 static void find_commands(struct run *run, struct step *step)
 {
     AUTO_STRV struct strv lines = STRV_INIT;
@@ -114,7 +124,7 @@ static void find_commands(struct run *run, struct step *step)
     bool from = !step->cleanup && step->source == SOURCE_ITEMS_FROM;
     if ((from && lines_of(run, step, &lines, &error) < 0) ||
         plan_step_commands(run->plan, step, from ? &lines : NULL, &error) < 0) {
-        schedule_opened(run->current, step, OPENED_ERROR, error);
+        fail_to_open(run, step, error);
         return;
     }
     for (size_t i = 0; step->n_units == 0 && i < step->globs.n; i++)
@@ -136,7 +146,7 @@ static void on_if_done(void *data, int status, const char *what)
     else if (status == 1)
         schedule_opened(run->current, step, OPENED_SKIP, reason);
     else
-        schedule_opened(run->current, step, OPENED_ERROR, reason);
+        fail_to_open(run, step, reason);
     run_pump(run);
 }
 
@@ -159,7 +169,7 @@ static void ask_if(struct run *run, struct step *step)
         return;
     AUTO_FREE char *reason = xasprintf("if: could not be started: %s", strerror(errno));
     forget(asked);
-    schedule_opened(run->current, step, OPENED_ERROR, reason);
+    fail_to_open(run, step, reason);
 }
 
 /* Why a cleanup step is not due, or NULL. */

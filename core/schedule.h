@@ -48,6 +48,7 @@ struct task {
     bool ready;         /* of a service */
     bool carried;       /* --resume: passed in an earlier run */
     struct batch *from; /* retried by item: the batch it was in */
+    uint32_t batch;     /* its verdict came from that command's results; 0: from its own */
     void *execution;    /* the executor's, while it runs */
     int failed_as;      /* a retry waits: what the attempt before came to; 0: none */
     int outcome;        /* final one; set by the run, like the next */

@@ -203,6 +203,7 @@ static void judge_item(struct schedule *schedule, struct progress *p, const stru
 {
     struct task *single = verdict->task;
     single->slot = batch->slot;
+    single->batch = batch->number;
     single->why = batch->why;
     if (may_retry(schedule, p, single, verdict->ending.outcome))
         wait_for_retry(schedule, p, single, now_ns, &verdict->ending);

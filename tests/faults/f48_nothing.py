@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """48: A filter or a list selects nothing.
 
-Status 4, never green, unless `allow_empty` says so."""
+Status 4, never green, unless `allow_empty` says so. What a step would run is not known: status 3."""
 import os
 import sys
 
@@ -47,6 +47,13 @@ class Nothing(Case):
         self.passes("[step s]\nitems = nothing/*.x\nallow_empty = yes\ncommand = echo {item}\n[step t]\ncommand = true\n")
         self.assert_ledger(passed=1)
 
+    def test_a_list_that_cannot_be_read(self):
+        """Its commands are not known, so none is counted, and it is no pass."""
+        ended = self.ci("[step l]\ncommand = echo alpha\nretries = 1\n[step s]\nif = exit 5\nitems_from = l\ncommand = echo {item}\n")
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertIn("if: exit code 5", ended.all)
+
 
 if __name__ == "__main__":
-    main(controls={"nothing_is_no_pass": "Nothing.test_a_glob_without_files"})
+    main(controls={"unopened_is_no_pass": "Nothing.test_a_list_that_cannot_be_read",
+                   "nothing_is_no_pass": "Nothing.test_a_glob_without_files"})
