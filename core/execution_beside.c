@@ -137,7 +137,7 @@ static void on_artifacts_done(void *data, int status, const char *what)
     struct execution *execution = data;
     execution->artifacts = NULL;
     execution->artifacts_done = true;
-    if (status != 0)
+    if (status != 0 && status != CIPLUG_NO_PLACE)
         artifacts_lost(execution, what);
     execution_advance(execution);
 }
@@ -248,9 +248,8 @@ bool beside_artifacts(struct execution *execution)
     }
     if (found.n == 0)
         return true;
-    AUTO_FREE char *folder =
-        rundir_kept(execution->executor->dir, "artifacts", task->step->name, task->number,
-                    task->attempt);
+    AUTO_FREE char *folder = rundir_kept(execution->executor->dir, "artifacts", task->step->name,
+                                         task->number, task->attempt);
     AUTO_ARGV struct argv argv = ARGV_INIT;
     if (folder) {
         copy_argv(execution, &found, folder, &argv);

@@ -483,10 +483,12 @@ struct side *far_fetch(struct execution *execution, const char *kind, const stru
     AUTO_ARGV struct argv fetch = ARGV_INIT, argv = ARGV_INIT;
     *found = launch_beside(&execution->launch, LAUNCH_FETCH, NULL, (const char *const *)patterns->v,
                            &fetch);
+    if (execution->launch.command.fetches > 1)
+        execution->launch.command.fetches--;
     if (*found <= 0)
         return NULL;
-    *folder = rundir_kept(execution->executor->dir, kind, task->step->name, task->number,
-                          task->attempt);
+    *folder =
+        rundir_kept(execution->executor->dir, kind, task->step->name, task->number, task->attempt);
     if (!*folder)
         return NULL;
     fetch_argv(&fetch, *folder, &argv);

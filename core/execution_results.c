@@ -226,6 +226,8 @@ static bool fetch(struct execution *execution, const char *kind)
     int found = -1;
     free(collecting->folder);
     collecting->folder = NULL;
+    /* The place is wanted afterwards. */
+    execution->launch.command.fetches += !collecting->looked;
     collecting->side =
         far_fetch(execution, kind, &collecting->patterns, &hooks, &collecting->folder, &found);
     if (found != 0 && !collecting->side)
@@ -333,8 +335,12 @@ bool results_collected(struct execution *execution)
 {
     struct collecting *collecting = &execution->collecting;
     collecting->collected = true;
-    if (!wants_reading(execution))
+    if (!wants_reading(execution)) {
+        /* So one is all that comes. */
+        if (execution->launch.command.fetches > 1)
+            execution->launch.command.fetches = 1;
         return true;
+    }
     collecting->read = true;
     if (find_patterns(execution, &collecting->now) < 0)
         return true;

@@ -142,9 +142,9 @@ void execution_advance(struct execution *execution)
     if (execution->logs[0].open || execution->logs[1].open)
         return;
     bool there = execution->end.started && !far_host_lost(execution);
-    if (there && !execution->artifacts_done && !beside_artifacts(execution))
-        return;
     if (there && !execution->collecting.collected && !results_collected(execution))
+        return;
+    if (there && !execution->artifacts_done && !beside_artifacts(execution))
         return;
     finish(execution);
 }

@@ -406,7 +406,7 @@ int launch_build(struct launch *launch, const struct launch_place *place, char *
     bool remote = next_remote(&chain, 0) < chain.n;
     launch->marker = place->marker;
     launch->command.fetches =
-        remote && (launch->step->artifacts.text || launch->step->results.text);
+        remote ? !!launch->step->artifacts.text + !!launch->step->results.text : 0;
     name_variables(launch, remote);
     if (remote && move_cwd(launch, error) < 0)
         return -1;

@@ -52,7 +52,7 @@ static int at_place(void *self, const struct ciplug_command *command, bool own, 
         .user = compose_get(self, command, "user"),
         .folder = folder,
         .own = own,
-        .remove = own,
+        .remove = own && command->fetches == 1,
     };
     int result = -1;
     if (folder && (name || !own) && compose_accept(compose_api(self), command) == 0)

@@ -233,7 +233,7 @@ static int at_place(void *self, const struct ciplug_command *command, bool own, 
         .user = docker_option(api, command, "user"),
         .folder = folder,
         .own = own,
-        .remove = own && docker_is_yes(api, command, "rm"),
+        .remove = own && docker_is_yes(api, command, "rm") && command->fetches == 1,
     };
     int result = -1;
     if (place.container && folder &&

@@ -370,7 +370,7 @@ fetch() {
     shift 5
     find_ids "$place" || { echo "the engine does not answer: $why" >&2 && return 1; }
     id=${ids%%"$newline"*}
-    [ -n "$id" ] || return 0
+    [ -n "$id" ] || { echo "there is no such container" >&2 && return 4; }
     case $folder in
     /*) ;;
     *) folder=$(d container inspect -f '{{.Config.WorkingDir}}' "$id" 2>/dev/null)/$folder ;;

@@ -116,7 +116,7 @@ struct ciplug_command {
     const char *cwd; /* where it starts at its place, as a guard does by itself; NULL: anywhere */
     int32_t guarded; /* 1: `inner` is a guard: it brings variables itself, by its input, which
                         has to reach it (docker exec -i) */
-    int32_t fetches; /* 1: fetch() will be asked for artifacts when it has ended */
+    int32_t fetches; /* not 0: so often fetch() will be asked when it has ended; 1: the last time */
     int32_t shown; /* 1: for people to read and paste, it is not run: where what is run is a script,
                       the plain command that does the same for them */
     const char *started; /* RFC 3339, UTC, when its attempt began; NULL while it is built */
@@ -315,6 +315,8 @@ struct ciplug_option {
  * on one host, whatever the number of its workers. */
 #define CIPLUG_BUILDER_RAMPED 8
 
+#define CIPLUG_NO_PLACE 4 /* since 1.5 */
+
 struct ciplug_builder {
     size_t size;
     const char
@@ -345,8 +347,9 @@ struct ciplug_builder {
      * reason ("! service db exited with 137, out of memory"). */
     int (*evidence)(void *self, const struct ciplug_command *command,
                     const struct ciplug_result *result, struct ciplug_argv *out);
-    /* Artifacts: what matches `patterns` (globs, closed by NULL) at the place, as a tar with
-     * relative names on standard output. */
+    /* What matches `patterns` (globs, closed by NULL) at the place, as a tar with relative names on
+     * standard output: artifacts, and (since 1.5) results, which are also looked for before the
+     * command starts. Ends with CIPLUG_NO_PLACE where there is no such place (yet). */
     int (*fetch)(void *self, const struct ciplug_command *command, const char *const *patterns,
                  struct ciplug_argv *out);
     /* For `ciplug check`, once for each different command. A line on standard output for each

@@ -4,10 +4,12 @@
 import io
 import os
 import shutil
+import signal
 import sys
 import tarfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from cases import GREEN, TOOL  # noqa: E402
 from engine import EngineCase  # noqa: E402
 from harness import main, wait_for  # noqa: E402
 
@@ -195,6 +197,82 @@ class Others(Docker):
                 self.assertNotEqual(ended.status, 0, ended.all)
                 self.assertIn(f"plugin docker: {said}" if "item" not in step else said, ended.err)
                 self.assertFalse((self.dir / "pwned").exists())
+
+
+class Results(Docker):
+    """JUnit files that are written in containers."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("tool", TOOL)
+        self.write("green", GREEN)
+
+    def test_of_a_container_of_its_own(self):
+        ended = self.docker("uses = docker.run\nitems = a bad b\nbatch = 9\ndocker.volumes = .:/w\ndocker.workdir = /tmp\n"
+                            "results = out/*.xml\ncommand = mkdir out; sh /w/tool out/r.xml {items}")
+        self.assertEqual(ended.status, 1, ended.all)
+        self.assert_ledger(passed=2, failed=1)
+        self.assertEqual([case["item"] for case in self.run_of().of("test_finished")], ["a", "bad", "bad", "b"])
+        self.assertTrue((self.dir / ".ciplug/latest/results/s/1/out/r.xml").is_file())
+
+    def test_beside_artifacts(self):
+        """Both come out of the container before it goes."""
+        ended = self.docker("uses = docker.run\ndocker.volumes = .:/w\ndocker.workdir = /tmp\nartifacts = *.txt\nresults = r.xml\n"
+                            "command = echo kept >a.txt; sh /w/tool r.xml a\n[step after]\nuses = \ncommand = docker ps -aq --filter label=ciplug.step")
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertEqual((self.read(".ciplug/latest/artifacts/s/1/a.txt"), len(self.run_of().of("test_finished"))), ("kept\n", 1))
+        self.assertEqual(self.run_of().text("after"), "")
+
+    def test_what_was_in_a_folder_of_this_machine(self):
+        """Nobody can look before the container is there."""
+        self.write("r.xml", GREEN)
+        ended = self.docker("uses = docker.run\ndocker.volumes = .:/w\ndocker.workdir = /w\nresults = r.xml\ncommand = true")
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertIn("r.xml was there before", self.one()["reason"])
+
+    def test_what_was_written_to_a_folder_of_this_machine(self):
+        self.write("r.xml", GREEN)
+        ended = self.docker("uses = docker.run\ndocker.volumes = .:/w\ndocker.workdir = /w\nresults = r.xml\ncommand = cat green >r.xml")
+        self.assertEqual(ended.status, 0, ended.all)
+
+    def test_what_was_in_the_container(self):
+        self.container("place", "-v", f"{self.dir}:/w", "-w", "/tmp")
+        self.engine.docker("exec", "place", "cp", "/w/green", "/tmp/r.xml")
+        ended = self.docker("uses = docker.exec\ndocker.container = place\ncwd = /tmp\nresults = r.xml\ncommand = true")
+        self.assertEqual(ended.status, 3, ended.all)
+        self.assertIn("r.xml was there before", self.one()["reason"])
+        self.assertEqual(os.listdir(self.dir / ".ciplug/latest/results-before/s"), [])
+
+    def test_one_name_in_a_row(self):
+        """The same bytes, within a second, by a tar that knows seconds."""
+        self.container("place", "-v", f"{self.dir}:/w")
+        ended = self.docker("uses = docker.exec\ndocker.container = place\ncwd = /tmp\ncount = 3\nworkers = 1\nresults = r.xml\n"
+                            "command = cat /w/green >r.xml")
+        self.assertEqual(ended.status, 0, ended.all)
+        self.assertEqual(len(self.run_of().of("test_finished")), 3)
+
+    def test_missing_and_torn(self):
+        for command, reason in (("true", "no file matches r.xml"), ("echo '<testsuite>' >r.xml", "r.xml: line "),
+                                ("ln -s /etc/passwd r.xml", "r.xml: ")):
+            with self.subTest(command):
+                ended = self.docker(f"uses = docker.run\ndocker.workdir = /tmp\nresults = r.xml\ncommand = {command}")
+                self.assertEqual(ended.status, 3, ended.all)
+                self.assertIn(f"results: {reason}", self.one()["reason"])
+
+    def test_stopped_while_it_is_looked(self):
+        self.container("place")
+        running = self.start(f"{HEAD}[step s]\nuses = docker.exec\ndocker.container = place\ndocker.binary = slow\nresults = r.xml\ncommand = true\n",
+                             env={"PATH": f"{self.slow_client()}:{self.env['PATH']}"})
+        self.wait_file("asked")
+        running.send(signal.SIGTERM)
+        self.assertEqual(running.wait().status, 143)
+        self.assertEqual(self.one()["outcome"], "cancelled")
+
+    def slow_client(self):
+        """A docker that says when it is asked, and then takes its time."""
+        path = self.write("bin/slow", f"#!/bin/sh\n: >{self.dir}/asked\nexec sleep 50007\n")
+        path.chmod(0o755)
+        return path.parent
 
 
 if __name__ == "__main__":
