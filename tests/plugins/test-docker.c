@@ -316,6 +316,7 @@ static void callbacks_name_the_container(void **state)
     static const struct {
         const char *with, *stop, *alive, *evidence, *fetch, *enter;
     } of[] = {
+        /* The last fetch removes it. */
         {"docker.run", "remove|docker|own=abcd1234/ciabcd1234w3-unit-7-2",
          "alive|docker|own=abcd1234/ciabcd1234w3-unit-7-2|yes",
          "evidence|docker|own=abcd1234/ciabcd1234w3-unit-7-2|run|2026-01-02T03:04:05.000Z|3",
@@ -329,6 +330,8 @@ static void callbacks_name_the_container(void **state)
     static const char *const patterns[] = {"out/*.xml", "/x", NULL};
     const struct ciplug_result failed = {
         .size = sizeof failed, .outcome = CIPLUG_FAILED, .exit_code = 3};
+    struct ciplug_command last = plain;
+    last.fetches = 1;
     SET("image", "i", "container", "c", "user", "me", "workdir", "/src");
     for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
         const struct ciplug_builder *with = builder(*state, of[i].with);
@@ -344,7 +347,7 @@ static void callbacks_name_the_container(void **state)
         assert_int_equal(with->evidence(self, &plain, &failed, &out), 0);
         asks(&out, of[i].evidence);
         argv_free(&out.argv);
-        assert_int_equal(with->fetch(self, &plain, patterns, &out), 0);
+        assert_int_equal(with->fetch(self, &last, patterns, &out), 0);
         asks(&out, of[i].fetch);
         argv_free(&out.argv);
         assert_int_equal(with->enter(self, &plain, &out), 0);
