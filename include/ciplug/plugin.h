@@ -27,7 +27,7 @@ extern "C" {
 /* A plugin of major N runs on every core of major N whose minor is at least the plugin's. One that
  * looks at api->abi_minor and at sizes before it uses what is newer may define a lower
  * CIPLUG_NEEDS_MINOR in front of this header. */
-#define CIPLUG_ABI_MAJOR 1
+#define CIPLUG_ABI_MAJOR 0
 #define CIPLUG_ABI_MINOR 5
 #ifndef CIPLUG_NEEDS_MINOR
 #define CIPLUG_NEEDS_MINOR CIPLUG_ABI_MINOR
@@ -66,7 +66,7 @@ extern "C" {
 #define CIPLUG_STEP_FINISHED    0x0040
 #define CIPLUG_RUN_NOTICE       0x0080 /* `text`: of the run as a whole */
 #define CIPLUG_RUN_FINISHED     0x0100
-#define CIPLUG_TEST_FINISHED    0x0200 /* since 1.5; before the COMMAND_FINISHED that it is of */
+#define CIPLUG_TEST_FINISHED    0x0200 /* since 0.5; before the COMMAND_FINISHED that it is of */
 
 #define CIPLUG_STDOUT 1
 #define CIPLUG_STDERR 2
@@ -106,7 +106,7 @@ struct ciplug_command {
         *shell;        /* words in front of the script, "sh" "-ec"; NULL where `shell = none` */
     const char *label; /* for people: item, cell or number */
 
-    /* Since 1.2. */
+    /* Since 0.2. */
     const char *run; /* run id, 8 of a-z0-9; also in front of what is created outside */
     const char
         *owner; /* who has to be alive for it: BOOT-ID.PID.START of the run's runner; a label */
@@ -121,7 +121,7 @@ struct ciplug_command {
                       the plain command that does the same for them */
     const char *started; /* RFC 3339, UTC, when its attempt began; NULL while it is built */
 
-    /* Since 1.3. */
+    /* Since 0.3. */
     const char *job;     /* in stop() only: value of CIPLUG_JOB in what runs of it at its place */
     const char *held;    /* for a builder of a [host]: the folder in which is what its hold() made;
                             absolute, private, at most 60 bytes. NULL: nothing is held */
@@ -150,12 +150,12 @@ struct ciplug_result {
     const char *reason;  /* one line, never NULL */
     const char *log_out; /* absolute paths; NULL: none */
     const char *log_err;
-    /* Since 1.5. Not 0: it was not started by itself but ran in the batch of this number, and this
+    /* Since 0.5. Not 0: it was not started by itself but ran in the batch of this number, and this
      * is the verdict that `results` gave its item. Logs and start are the batch's. */
     uint32_t batch;
 };
 
-/* Since 1.5. A test case, as a JUnit file that `results` names tells it. No text is NULL unless it
+/* Since 0.5. A test case, as a JUnit file that `results` names tells it. No text is NULL unless it
  * says so. */
 struct ciplug_test {
     size_t size;
@@ -194,7 +194,7 @@ struct ciplug_event {
     int32_t stream;  /* CIPLUG_STDOUT or CIPLUG_STDERR */
     uint64_t offset; /* of these bytes in that log */
     int32_t output;  /* the step's `output`: CIPLUG_OUTPUT_... */
-    /* TEST_FINISHED, since 1.5; `command` has step, cleanup, number, attempt, and as item the one
+    /* TEST_FINISHED, since 0.5; `command` has step, cleanup, number, attempt, and as item the one
      * that the case belongs to (NULL: not known), nothing else. */
     const struct ciplug_test *test;
 };
@@ -229,14 +229,14 @@ struct ciplug_api {
     int (*argv_env)(struct ciplug_argv *argv, const char *name, const char *value);
     /* The value of one of the plugin's own options for this command: the step's, else the host's,
      * else the plugin's section, else the default; placeholders expanded. NULL when unset. Borrowed
-     * until the callback returns. It must stand in the plugin's table. `command` NULL (1.1), for
+     * until the callback returns. It must stand in the plugin's table. `command` NULL (0.1), for
      * reporters: the plugin's section, else the default; not before RUN_STARTED. */
     const char *(*option)(const struct ciplug_api *api, const struct ciplug_command *command,
                           const char *name);
     /* One line for people; "plugin NAME: " is put in front. */
     void (*message)(const struct ciplug_api *api, int32_t level, const char *text);
 
-    /* Since 1.1. Files that others read are written by these calls only: whatever happens, they
+    /* Since 0.1. Files that others read are written by these calls only: whatever happens, they
      * are there as a whole or not at all. Each says itself what went wrong.
      * What an earlier run left at `path` (a regular file, else nothing is done): remove it, so that
      * nobody takes it for this run's. A reporter does that at RUN_STARTED, unless it is replayed.
@@ -251,7 +251,7 @@ struct ciplug_api {
      * `file` is gone afterwards. */
     int (*file_close)(struct ciplug_file *file, int32_t keep);
 
-    /* Since 1.2, only inside build() (and prepare()). Say what the command may create outside,
+    /* Since 0.2, only inside build() (and prepare()). Say what the command may create outside,
      * before it does: it is journaled before the command starts, once for each different one, with
      * the variables `names` (closed by NULL; of the command's surroundings; what is not set is
      * unset then, what is masked not at all), which are those of NAME_ for a plugin "name" and
@@ -260,11 +260,11 @@ struct ciplug_api {
     int (*intent)(const struct ciplug_api *api, const struct ciplug_command *command,
                   const char *what, const char *const *names);
 
-    /* Since 1.3. Make one word of the first-th (0..) and those behind it: the line with which a
+    /* Since 0.3. Make one word of the first-th (0..) and those behind it: the line with which a
      * shell elsewhere runs them (ssh). The variables of `argv` go along by env(1), and are no
      * longer set for the process here. 0, or -1 (there is no such word). */
     int (*argv_join)(struct ciplug_argv *argv, size_t first);
-    /* Since 1.3, inside a builder's callbacks. The value that this variable has for the process
+    /* Since 0.3, inside a builder's callbacks. The value that this variable has for the process
      * that is started with what it writes, as far as the core knows. NULL: unset, or masked.
      * Borrowed until the callback returns. */
     const char *(*variable)(const struct ciplug_api *api, const struct ciplug_command *command,
@@ -279,7 +279,7 @@ struct ciplug_intent {
     const char *what;  /* as given to intent() */
     const char *owner; /* as in struct ciplug_command, of the run that is dead or ends; NULL: its
                           journal does not say */
-    const struct ciplug_argv *inner; /* since 1.3; not NULL: `what` is what way() said; write the
+    const struct ciplug_argv *inner; /* since 0.3; not NULL: `what` is what way() said; write the
                                         command that runs this one there */
 };
 
@@ -300,7 +300,7 @@ struct ciplug_option {
     const char *help;           /* one sentence */
     const char *const *choices; /* CHOICE; closed by NULL */
     int64_t min, max;           /* INTEGER; both 0: any */
-    /* Since 1.3. STRING: the bytes that it may be made of, and then none begins with '-'; NULL:
+    /* Since 0.3. STRING: the bytes that it may be made of, and then none begins with '-'; NULL:
      * any. What placeholders bring is only known to build(), which has to look itself. */
     const char *only;
 };
@@ -311,7 +311,7 @@ struct ciplug_option {
 #define CIPLUG_BUILDER_REMOTE 2
 /* It creates surroundings: --resume runs it again when something needs it. */
 #define CIPLUG_BUILDER_CREATES 4
-/* Since 1.2. The plugin's option `ramp` (INTEGER) says how many commands of such a step run at once
+/* Since 0.2. The plugin's option `ramp` (INTEGER) says how many commands of such a step run at once
  * on one host, whatever the number of its workers. */
 #define CIPLUG_BUILDER_RAMPED 8
 
@@ -329,7 +329,7 @@ struct ciplug_builder {
     int (*build)(void *self, const struct ciplug_command *command, const struct ciplug_argv *inner,
                  struct ciplug_argv *out);
 
-    /* Since 1.2. Each writes into `out` a command that the core runs beside the run, with the
+    /* Since 0.2. Each writes into `out` a command that the core runs beside the run, with the
      * environment of the command that it is about, through the same host, and with a deadline. 0;
      * nothing written: there is nothing to do; -1 after a message. NULL: never anything to do.
      * A REMOTE builder has a CHOICE option `guard` (auto, yes, no); `no` is for places that have no
@@ -358,7 +358,7 @@ struct ciplug_builder {
     /* What a person types to look inside; shown after a failure with --keep. Not run. */
     int (*enter)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 
-    /* Since 1.3, for builders of a [host]; `command` is of no step and stands on the host's first
+    /* Since 0.3, for builders of a [host]; `command` is of no step and stands on the host's first
      * slot.
      * What has to run here as long as the host is used (a connection that its commands share):
      * number 0, 1, ... until nothing is written. Each is started when the one before it has said
@@ -370,12 +370,12 @@ struct ciplug_builder {
      * within 10 minutes: the host can be used. intent() may be called. */
     int (*prepare)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
 
-    /* Since 1.3, of any builder; `command` is of no step and stands on the first slot of a [host].
+    /* Since 0.3, of any builder; `command` is of no step and stands on the first slot of a [host].
      * Exit 0 within 10 s: what the builder needs there answers (an engine); its last line says why
      * not. Asked before the first command of a host that uses it, when a host that was lost is
      * tried again, and when a LEAF has failed there: that may have been its place. */
     int (*reach)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
-    /* Since 1.3, of REMOTE ones. Words without blanks by which the plugin's reap() finds the place
+    /* Since 0.3, of REMOTE ones. Words without blanks by which the plugin's reap() finds the place
      * again when the run is dead: this one, or a builder inside of it, creates something there.
      * They are journaled with its intent, and what removes it is run there. */
     int (*way)(void *self, const struct ciplug_command *command, struct ciplug_argv *out);
@@ -388,7 +388,7 @@ struct ciplug_reporter {
     /* After RUN_FINISHED, which a run that was killed does not have: write what has to be written.
      * 0, or -1 after a message: status 3. */
     int (*finish)(void *self);
-    /* Since 1.4, for CI services that fold their log. Only the console writes to the screen; here
+    /* Since 0.4, for CI services that fold their log. Only the console writes to the screen; here
      * it asks what else has to stand there (`what`: CIPLUG_MARK_...). NULL: nothing; else whole
      * lines, which are written as they are. Borrowed until the next call. */
     const char *(*mark)(void *self, int32_t what, const char *line,
@@ -428,7 +428,7 @@ struct ciplug_plugin {
     int (*open)(const struct ciplug_api *api, void **self);
     /* Called once at the end, also after a failed run. May be NULL. */
     void (*close)(void *self);
-    /* Since 1.2. The command that removes all that the intent stands for, and ends with 0 when
+    /* Since 0.2. The command that removes all that the intent stands for, and ends with 0 when
      * nothing of it is there any more; it prints a line for each thing that it removed. Also asked
      * by another ciplug, after the death of the run. 0, or -1 after a message. May be NULL. */
     int (*reap)(void *self, const struct ciplug_intent *intent, struct ciplug_argv *out);

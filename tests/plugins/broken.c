@@ -94,7 +94,9 @@ static const struct ciplug_plugin broken_plugin = {
 #else
     .size = sizeof broken_plugin,
 #endif
-#ifndef FIXTURE_MAJOR
+#ifdef FIXTURE_MAJOR
+    .abi_major = 9,
+#else
     .abi_major = CIPLUG_ABI_MAJOR,
 #endif
     .name = NAME,
