@@ -308,6 +308,8 @@ static void dispatch(struct console *console, const struct ciplug_event *event)
         on_command_output(console, event);
     else if (event->kind == CIPLUG_COMMAND_NOTICE && command)
         on_command_notice(console, event);
+    else if (event->kind == CIPLUG_TEST_FINISHED && command && event->test)
+        console_case(console, event);
     else if (event->kind == CIPLUG_COMMAND_FINISHED && command && event->result)
         on_command_finished(console, event);
     else if (event->kind == CIPLUG_STEP_FINISHED)
@@ -323,7 +325,7 @@ static void console_event(void *self, const struct ciplug_event *event)
     struct console *console = self;
     ledger_event(&console->ledger, event);
     dispatch(console, event);
-    if (event->kind != CIPLUG_COMMAND_OUTPUT)
+    if (event->kind != CIPLUG_COMMAND_OUTPUT && event->kind != CIPLUG_TEST_FINISHED)
         console_status(console, console_now(console));
 }
 
@@ -361,6 +363,7 @@ void console_free(struct console *console)
         free(console->steps[i].never[0].reason);
         free(console->steps[i].never[1].reason);
     }
+    console_cases_clear(&console->cases);
     strv_free(&console->flaky);
     strv_free(&console->leaked);
     free(console->running);
@@ -377,7 +380,7 @@ const struct ciplug_reporter console_reporter = {
     .size = sizeof(struct ciplug_reporter),
     .events = CIPLUG_RUN_STARTED | CIPLUG_STEP_STARTED | CIPLUG_COMMAND_STARTED |
               CIPLUG_COMMAND_OUTPUT | CIPLUG_COMMAND_NOTICE | CIPLUG_COMMAND_FINISHED |
-              CIPLUG_STEP_FINISHED | CIPLUG_RUN_NOTICE | CIPLUG_RUN_FINISHED,
+              CIPLUG_STEP_FINISHED | CIPLUG_RUN_NOTICE | CIPLUG_RUN_FINISHED | CIPLUG_TEST_FINISHED,
     .event = console_event,
     .finish = console_finish,
 };

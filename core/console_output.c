@@ -238,8 +238,9 @@ void console_end(struct console *console, struct console_running *running,
         console_remove(console, running);
         return;
     }
-    /* Never announced: a journal whose start record is missing, or what never started. */
-    if (event->result->started_ns == 0) {
+    /* Never announced: a journal whose start record is missing, what never started, or a verdict on
+     * an item, whose output was shown with its batch. */
+    if (event->result->started_ns == 0 || event->result->batch) {
         console_say(console, line, !console_is_failure(event->result));
         return;
     }

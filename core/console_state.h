@@ -6,6 +6,7 @@
  *   console_output.c   the output of commands: when which bytes go to the screen
  *   console_marks.c    what others want to stand around output
  *   console_live.c     what changes with time: live area, heartbeat, SIGUSR1
+ *   console_cases.c    failed cases of JUnit files
  *   console_summary.c  the end: failures once more, the ledger
  */
 #ifndef CIPLUG_CORE_CONSOLE_STATE_H
@@ -41,9 +42,17 @@ struct console_running {
     struct console_stream streams[2];
 };
 
+/* Failed cases of the attempt that ends next, or has just ended: they come in one piece. */
+struct console_cases {
+    char *step; /* NULL: none yet */
+    uint32_t number, attempt;
+    struct strv lines, items; /* as shown; whose each is, "": not known */
+};
+
 /* Something for the list at the end. */
 struct console_failure {
-    char *line; /* as shown when it happened */
+    char *line;  /* as shown when it happened */
+    char *cases; /* lines of the cases that failed; NULL: none */
     bool cleanup;
     bool tail; /* its last lines are shown again */
     struct console_stream streams[2];
@@ -79,6 +88,7 @@ struct console {
     size_t n_failures, failures_alloc;
     struct console_step *steps;
     size_t n_steps, steps_alloc;
+    struct console_cases cases;
     struct strv flaky, leaked;
 };
 
@@ -117,6 +127,12 @@ void console_mark_close(struct console *console, const struct ciplug_event *even
 
 /* console_live.c */
 void console_status(struct console *console, uint64_t now_ns);
+
+/* console_cases.c */
+void console_case(struct console *console, const struct ciplug_event *event);
+/* Lines of the failed cases of what has ended, the first few; the caller's. NULL: none. */
+char *console_cases_of(const struct console *console, const struct ciplug_event *event);
+void console_cases_clear(struct console_cases *cases);
 
 /* console_summary.c */
 void console_remember(struct console *console, const struct ciplug_event *event,

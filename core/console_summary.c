@@ -18,6 +18,7 @@
 void console_failure_clear(struct console_failure *failure)
 {
     free(failure->line);
+    free(failure->cases);
     free(failure->streams[0].path);
     free(failure->streams[1].path);
 }
@@ -42,6 +43,7 @@ void console_remember(struct console *console, const struct ciplug_event *event,
     int mode = event->output ? event->output : console->settings.output;
     console_remember_line(console, line, event->command->cleanup);
     struct console_failure *failure = &console->failures[console->n_failures - 1];
+    failure->cases = console_cases_of(console, event);
     failure->tail = mode != CIPLUG_OUTPUT_NONE;
     remember_stream(&failure->streams[0], result->log_out, result->bytes_out);
     remember_stream(&failure->streams[1], result->log_err, result->bytes_err);
@@ -122,6 +124,7 @@ static void show_failure(struct console *console, const struct console_failure *
 {
     AUTO_STRBUF struct strbuf text = STRBUF_INIT;
     strbuf_addstr(&text, failure->line);
+    strbuf_addstr(&text, failure->cases ? failure->cases : "");
     add_paths(console, failure, &text);
     console_say(console, &text, false);
     if (tail && failure->tail)

@@ -106,6 +106,14 @@ class One(Results):
     def test_a_service_has_none(self):
         self.refused("[step s]\nready = true\ncommand = sleep 600\nresults = r.xml\n", "ci.ini:4: a service (ready) has no results")
 
+    def test_failed_cases_at_the_end(self):
+        names = " ".join(f"bad{n}" for n in range(7))
+        ended = self.step(f"command = sh tool r.xml {names}", "results = r.xml")
+        end = ended.out.partition("failures:\n")[2]
+        self.assertIn("        - second (bad4.t:7): 1 is not 2\n        - and 2 more\n", end)
+        self.assertNotIn("bad5", end)
+        self.assertEqual(self.verb("report").out.partition("failures:\n")[2], end)
+
     def test_a_near_miss_of_a_placeholder(self):
         self.refused("[step s]\ncommand = true\nresults = {itme}.xml\n", "{itme}")
 
@@ -220,6 +228,9 @@ class Batches(Results):
         self.assertIn("FAIL s 1 [a and 2 more]", ended.out)
         self.assertIn("[bad]: 1 of 2 cases failed: second", ended.out)
         self.assertNotIn("RETRY", ended.out)
+        before, _, after = ended.out.partition("failures:\n")
+        self.assertEqual(before.count("run a bad b\n"), 1)
+        self.assertIn("        - second (bad.t:7): 1 is not 2\n", after)
         self.assertNotIn("[b]", ended.out)
 
 
