@@ -128,6 +128,17 @@ static int fill_texts(struct fold_attempt *attempt, const struct ciplug_event *e
     return 0;
 }
 
+/* The one that goes on, and has written these cases; or one whose start was not told. */
+static struct fold_attempt *find_open(const struct fold_step *step,
+                                      const struct ciplug_command *command)
+{
+    for (size_t i = 0; i < step->n_open; i++) {
+        if (step->attempts[step->open[i]].number == command->number)
+            return &step->attempts[step->open[i]];
+    }
+    return NULL;
+}
+
 static void free_texts(struct fold_attempt *attempt)
 {
     free((char *)attempt->texts);
@@ -160,12 +171,15 @@ static struct fold_attempt *add_attempt(struct fold *fold, struct fold_step *ste
 static void fill(struct fold *fold, struct fold_attempt *attempt, const struct ciplug_event *event)
 {
     const struct ciplug_command *command = event->command;
-    uint32_t order = attempt->order;
+    const struct fold_attempt old = *attempt;
     free_texts(attempt);
     *attempt = (struct fold_attempt){.number = command->number,
                                      .attempt = command->attempt,
                                      .worker = command->worker,
-                                     .order = order,
+                                     .order = old.order,
+                                     .cases = old.cases,
+                                     .n_cases = old.n_cases,
+                                     .cases_alloc = old.cases_alloc,
                                      .exit_code = -1,
                                      .known_us = event->time_ns / NS_PER_US};
     if (fill_texts(attempt, event) < 0)
@@ -202,7 +216,17 @@ static void on_finished(struct fold *fold, struct fold_step *step, const struct 
     attempt->started_us = result->started_ns / NS_PER_US;
     attempt->duration_us = result->duration_ns / NS_PER_US;
     attempt->final = result->final;
+    attempt->batch = result->batch;
     attempt->finished = true;
+}
+
+static void on_test(struct fold *fold, struct fold_step *step, const struct ciplug_event *event)
+{
+    if (!find_open(step, event->command))
+        on_started(fold, step, event);
+    struct fold_attempt *attempt = find_open(step, event->command);
+    if (!attempt || fold_case_add(attempt, event) < 0)
+        fold->failed = true;
 }
 
 /* ---- events ---- */
@@ -248,6 +272,8 @@ void fold_event(struct fold *fold, const struct ciplug_event *event)
         on_started(fold, step, event);
     else if (event->kind == CIPLUG_COMMAND_FINISHED && event->command && event->result)
         on_finished(fold, step, event);
+    else if (event->kind == CIPLUG_TEST_FINISHED && event->command && event->test)
+        on_test(fold, step, event);
 }
 
 void fold_free(struct fold *fold)
@@ -256,8 +282,10 @@ void fold_free(struct fold *fold)
         struct fold_run *run = &fold->runs[r];
         for (size_t s = 0; s < run->n; s++) {
             struct fold_step *step = &run->steps[s];
-            for (size_t i = 0; i < step->n; i++)
+            for (size_t i = 0; i < step->n; i++) {
                 free_texts(&step->attempts[i]);
+                fold_cases_free(&step->attempts[i]);
+            }
             free(step->attempts);
             free(step->open);
             free(step->name);

@@ -15,6 +15,16 @@
     (CIPLUG_RUN_STARTED | CIPLUG_STEP_STARTED | CIPLUG_COMMAND_STARTED | CIPLUG_COMMAND_FINISHED | \
      CIPLUG_STEP_FINISHED | CIPLUG_RUN_FINISHED)
 
+/* Of those who ask for CIPLUG_TEST_FINISHED, too. */
+struct fold_case {
+    const char *texts; /* all of them in one piece; none is NULL */
+    /* Within it; item: whose it is, "" when that is not known. */
+    const char *item, *suite, *classname, *name, *file, *type, *message, *text;
+    uint32_t line, flags;
+    int32_t outcome;
+    uint64_t duration_us;
+};
+
 /* One start of a command, or a command that never started. */
 struct fold_attempt {
     const char *texts; /* all texts of the attempt, in one piece */
@@ -30,6 +40,9 @@ struct fold_attempt {
     uint32_t flags;
     uint64_t started_us, duration_us; /* started 0: never */
     uint64_t known_us;                /* when it was said to have ended, or to have begun */
+    uint32_t batch;                   /* not 0: its verdict is from the results of that command */
+    struct fold_case *cases;          /* of the JUnit files that it wrote */
+    size_t n_cases, cases_alloc;
 };
 
 struct fold_step {
@@ -83,6 +96,26 @@ bool fold_step_green(const struct fold_step *step, const struct fold_sums *sums)
 bool fold_green(const struct fold_run *run);
 /* Why a run has no verdict, or one that none of its commands shows. `buf` is used where needed. */
 const char *fold_why(const struct fold_run *run, char *buf, size_t size);
+
+/* ---- cases ---- */
+
+/* The attempt whose files tell of this one: itself, or its batch. The step is sorted. */
+const struct fold_attempt *fold_writer(const struct fold_step *step,
+                                       const struct fold_attempt *attempt);
+/* The cases of `attempt` among those of its writer: the first (`at` NULL), and the next; NULL: no
+ * more. */
+const struct fold_case *fold_case_next(const struct fold_attempt *writer,
+                                       const struct fold_attempt *attempt,
+                                       const struct fold_case *at);
+struct fold_case_sums {
+    uint64_t cases, failed, errors, skipped; /* of the cases */
+    uint64_t duration_us;
+};
+void fold_cases_sum(const struct fold_attempt *writer, const struct fold_attempt *attempt,
+                    struct fold_case_sums *sums);
+/* For fold.c: 0 or -1 (no memory). */
+int fold_case_add(struct fold_attempt *attempt, const struct ciplug_event *event);
+void fold_cases_free(struct fold_attempt *attempt);
 
 /* A batch that failed, seen from one of its items, which was then tried alone as a command of its
  * own. */

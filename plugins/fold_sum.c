@@ -18,8 +18,8 @@ const char *fold_outcome(int32_t outcome)
 
 const char *fold_flag(unsigned index)
 {
-    static const char *const names[] = {"flaky",   "leaked",  "unkillable", "truncated",
-                                        "allowed", "carried", "interrupted"};
+    static const char *const names[] = {"flaky",   "leaked",  "unkillable",  "truncated",
+                                        "allowed", "carried", "interrupted", "judged"};
     return index < sizeof names / sizeof *names ? names[index] : NULL;
 }
 

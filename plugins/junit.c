@@ -143,7 +143,7 @@ static const struct ciplug_option *const junit_options[] = {&junit_file, &junit_
 
 static const struct ciplug_reporter junit_reporter = {
     .size = sizeof junit_reporter,
-    .events = FOLD_EVENTS,
+    .events = FOLD_EVENTS | CIPLUG_TEST_FINISHED,
     .event = junit_event,
     .finish = junit_finish,
 };

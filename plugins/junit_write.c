@@ -155,7 +155,7 @@ static void put_case(const struct document *document, const struct fold_step *st
         const struct fold_attempt *other;
         while ((other = junit_next_other(one)))
             put_other(document, other, one->last->outcome == CIPLUG_PASSED);
-        if (one->alone && one->shown->started_us)
+        if (one->alone && one->shown->started_us && !one->shown->batch)
             put_output(document, one->shown);
     }
     xml_end(document->xml);
@@ -189,7 +189,7 @@ static void put_of_suite(const struct document *document, const struct junit_cas
 /* As they were made: all attempts of a step are in one list, in that order. */
 static void put_all_of_suite(const struct document *document, struct junit_case *one, int stream)
 {
-    bool due = one->alone && one->shown->started_us;
+    bool due = one->alone && one->shown->started_us && !one->shown->batch;
     const struct fold_attempt *other = junit_next_other(one);
     while (due || other) {
         bool now = due && (!other || other > one->shown);
@@ -223,17 +223,23 @@ static void put_property(struct xml *xml, const char *name, const char *value)
     xml_end(xml);
 }
 
-static void put_head(struct document *document, const char *name, uint64_t started_us,
-                     const struct junit_places *places)
+static void put_where(struct document *document, uint64_t started_us,
+                      const struct junit_places *places)
 {
     struct xml *xml = document->xml;
     const char *host = places->hosts && *places->hosts ? places->hosts : "local";
-    xml_start(xml, "testsuite");
-    xml_attribute(xml, "name", *name ? name : "?");
     xml_attribute(xml, "package", "");
     xml_number(xml, "id", document->suites++);
     xml_timestamp(xml, started_us);
     xml_attribute(xml, "hostname", strcmp(host, "local") == 0 ? "localhost" : host);
+}
+
+static void put_head(struct document *document, const char *name, uint64_t started_us,
+                     const struct junit_places *places)
+{
+    xml_start(document->xml, "testsuite");
+    xml_attribute(document->xml, "name", *name ? name : "?");
+    put_where(document, started_us, places);
 }
 
 static void put_sums(const struct document *document, uint64_t tests, uint64_t failures,
@@ -259,6 +265,146 @@ static void put_properties(const struct document *document, const struct junit_p
     xml_end(xml);
 }
 
+/* ---- cases of JUnit files ---- */
+
+/* An attempt that counts, or a batch that has cases of none of its items: the cases told of it. */
+struct nested {
+    const struct fold_attempt *attempt, *writer;
+    struct fold_case_sums sums;
+};
+
+static bool next_nested(const struct fold_step *step, size_t *at, struct nested *nested)
+{
+    for (; *at < step->n; ++*at) {
+        const struct fold_attempt *attempt = &step->attempts[*at];
+        if (!attempt->final && !(attempt->flags & CIPLUG_FLAG_JUDGED))
+            continue;
+        nested->attempt = attempt;
+        nested->writer = fold_writer(step, attempt);
+        fold_cases_sum(nested->writer, attempt, &nested->sums);
+        if (nested->sums.cases > 0) {
+            ++*at;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_nested_name(const struct document *document, const struct fold_step *step,
+                            const struct fold_attempt *attempt)
+{
+    const char *more = attempt->n > 1 ? " and more" : "";
+    size_t size = strlen(step->name) + strlen(attempt->names) + strlen(more) + 2;
+    char *name = malloc(size);
+    document->writer->failed = document->writer->failed || !name;
+    if (!name)
+        return;
+    if (document->settings->ant)
+        snprintf(name, size, "%s.%s%s", step->name, attempt->names, more);
+    else
+        snprintf(name, size, "%s%s", attempt->names, more);
+    xml_attribute(document->xml, "name", name);
+    free(name);
+}
+
+static void put_test_outcome(struct xml *xml, const struct fold_case *one)
+{
+    xml_start(xml, kind_of(one->outcome));
+    if (*one->type || one->outcome != CIPLUG_SKIPPED)
+        xml_attribute(xml, "type", *one->type ? one->type : fold_outcome(one->outcome));
+    xml_attribute(xml, "message", one->message);
+    /* No schema has a place for it elsewhere. */
+    if (*one->file && one->outcome != CIPLUG_SKIPPED) {
+        xml_text(xml, one->file);
+        xml_format(xml, one->line ? ":%" PRIu32 "\n" : "\n", one->line);
+    }
+    xml_text(xml, one->text);
+    xml_end(xml);
+}
+
+static void put_test(const struct document *document, const struct nested *nested,
+                     const struct fold_case *one)
+{
+    struct xml *xml = document->xml;
+    const char *classname = *one->classname ? one->classname
+                            : *one->suite   ? one->suite
+                                            : nested->attempt->names;
+    xml_start(xml, "testcase");
+    xml_attribute(xml, "classname", classname);
+    xml_attribute(xml, "name", *one->name ? one->name : "?");
+    xml_time(xml, one->duration_us / 1000);
+    if (one->outcome != CIPLUG_PASSED)
+        put_test_outcome(xml, one);
+    if ((one->flags & CIPLUG_FLAG_FLAKY) && !document->settings->ant) {
+        xml_start(xml, "flakyFailure");
+        xml_attribute(xml, "type", "flaky");
+        xml_attribute(xml, "message", "passed after the test tool had run it again");
+        xml_end(xml);
+    }
+    xml_end(xml);
+}
+
+static void put_nested(struct document *document, const struct fold_step *step,
+                       const struct nested *nested)
+{
+    struct xml *xml = document->xml;
+    char worker[16] = "";
+    const struct fold_attempt *attempt = nested->writer;
+    if (attempt->worker)
+        snprintf(worker, sizeof worker, "%" PRIu32, attempt->worker);
+    const struct junit_places places = {worker, (char *)(uintptr_t)attempt->host};
+    xml_start(xml, "testsuite");
+    put_nested_name(document, step, nested->attempt);
+    put_where(document, attempt->started_us ? attempt->started_us : step->started_us, &places);
+    put_sums(document, nested->sums.cases, nested->sums.failed, nested->sums.errors,
+             nested->sums.skipped);
+    xml_time(xml, nested->sums.duration_us / 1000);
+    put_properties(document, &places);
+    for (const struct fold_case *one = NULL;
+         (one = fold_case_next(nested->writer, nested->attempt, one));)
+        put_test(document, nested, one);
+    xml_start(xml, "system-out");
+    xml_end(xml);
+    xml_start(xml, "system-err");
+    xml_end(xml);
+    xml_end(xml);
+}
+
+/* Jenkins' schema has suites in suites; in Ant's they follow. */
+static void put_all_nested(struct document *document, const struct fold_step *step)
+{
+    struct nested nested;
+    for (size_t at = 0; next_nested(step, &at, &nested);)
+        put_nested(document, step, &nested);
+}
+
+static struct fold_case_sums nested_sums(const struct document *document,
+                                         const struct fold_step *step)
+{
+    struct fold_case_sums all = {0};
+    struct nested nested;
+    for (size_t at = 0; !document->settings->ant && next_nested(step, &at, &nested);) {
+        all.cases += nested.sums.cases;
+        all.failed += nested.sums.failed;
+        all.errors += nested.sums.errors;
+        all.skipped += nested.sums.skipped;
+    }
+    return all;
+}
+
+/* ---- a step ---- */
+
+/* A suite counts what is in the suites in it, too, as readers expect. */
+static void put_step_sums(const struct document *document, const struct fold_step *step,
+                          const struct fold_sums *sums)
+{
+    const struct fold_case_sums in = nested_sums(document, step);
+    const uint64_t *by = sums->by_outcome;
+    put_sums(document, sums->units + in.cases,
+             by[CIPLUG_FAILED] + by[CIPLUG_SIGNALED] + by[CIPLUG_TIMEOUT] + in.failed,
+             by[CIPLUG_ERROR] + by[CIPLUG_CANCELLED] + in.errors, by[CIPLUG_SKIPPED] + in.skipped);
+}
+
 static void put_suite(struct document *document, struct fold_step *step)
 {
     struct fold_sums sums;
@@ -270,17 +416,19 @@ static void put_suite(struct document *document, struct fold_step *step)
     whole = junit_places_find(&places, step) == 0 && whole;
     document->writer->failed = document->writer->failed || !whole;
     put_head(document, step->name, step->started_us, &places);
-    const uint64_t *by = sums.by_outcome;
-    put_sums(document, sums.units, by[CIPLUG_FAILED] + by[CIPLUG_SIGNALED] + by[CIPLUG_TIMEOUT],
-             by[CIPLUG_ERROR] + by[CIPLUG_CANCELLED], by[CIPLUG_SKIPPED]);
+    put_step_sums(document, step, &sums);
     xml_time(document->xml, junit_time(step));
     put_properties(document, &places);
     struct junit_walk walk = {.step = step, .batches = &batches};
     struct junit_case one;
     while (junit_next(&walk, &one))
         put_case(document, step, &one);
+    if (!document->settings->ant)
+        put_all_nested(document, step);
     put_suite_output(document, step, &batches);
     xml_end(document->xml);
+    if (document->settings->ant)
+        put_all_nested(document, step);
     junit_places_free(&places);
     fold_batches_free(&batches);
 }
