@@ -101,7 +101,7 @@ static const struct ciplug_option *const tap_options[] = {&tap_file, &tap_max_ou
 
 static const struct ciplug_reporter tap_reporter = {
     .size = sizeof tap_reporter,
-    .events = FOLD_EVENTS,
+    .events = FOLD_EVENTS | CIPLUG_TEST_FINISHED,
     .event = tap_event,
     .finish = tap_finish,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A test point for each step, of the result of its subtest; in that a point for each item or
- * command with its final outcome. Old parsers pass over a subtest, so that the steps have to tell
- * them the truth alone.
+ * command with its final outcome, and in front of it a subtest of the cases that it wrote. Old
+ * parsers pass over a subtest, so that the steps have to tell them the truth alone.
  */
 #include "tap.h"
 
@@ -13,6 +13,7 @@
 
 #define POINT_INDENT 4
 #define YAML_INDENT  (POINT_INDENT + 2)
+#define CASE_INDENT  (2 * POINT_INDENT)
 
 struct document {
     struct writer *writer;
@@ -150,6 +151,55 @@ static void put_point(const struct document *document, const struct fold_attempt
     writer_format(writer, "%*s...\n", YAML_INDENT, "");
 }
 
+/* ---- cases of JUnit files ---- */
+
+static void put_case_yaml(struct writer *writer, const struct fold_case *one)
+{
+    unsigned indent = CASE_INDENT + 2;
+    writer_format(writer, "%*s---\n", (int)indent, "");
+    writer_format(writer, "%*soutcome: %s\n", (int)indent, "", fold_outcome(one->outcome));
+    put_text(writer, indent, "file", one->file);
+    if (one->line)
+        put_number(writer, indent, "line", one->line);
+    put_text(writer, indent, "type", one->type);
+    put_text(writer, indent, "message", one->message);
+    put_text(writer, indent, "text", one->text);
+    put_flags(writer, indent, one->flags);
+    put_duration(writer, indent, one->duration_us);
+    writer_format(writer, "%*s...\n", (int)indent, "");
+}
+
+static void put_case(struct writer *writer, const struct fold_case *one, uint64_t number)
+{
+    writer_format(writer, "%*s%sok %" PRIu64 " - ", CASE_INDENT, "",
+                  fold_bad(one->outcome) ? "not " : "", number);
+    tap_line(writer, *one->classname ? one->classname : one->suite);
+    writer_text(writer, *one->classname || *one->suite ? " " : "");
+    tap_line(writer, one->name);
+    if (one->outcome == CIPLUG_SKIPPED) {
+        writer_text(writer, " # SKIP ");
+        tap_line(writer, *one->message ? one->message : "skipped");
+    }
+    writer_text(writer, "\n");
+    put_case_yaml(writer, one);
+}
+
+static void put_cases(struct writer *writer, const struct fold_step *step,
+                      const struct fold_attempt *attempt)
+{
+    const struct fold_attempt *from = fold_writer(step, attempt);
+    struct fold_case_sums sums;
+    uint64_t number = 0;
+    fold_cases_sum(from, attempt, &sums);
+    if (sums.cases == 0)
+        return;
+    writer_format(writer, "%*s# Subtest: ", POINT_INDENT, "");
+    tap_line(writer, attempt->names);
+    writer_format(writer, "\n%*s1..%" PRIu64 "\n", CASE_INDENT, "", sums.cases);
+    for (const struct fold_case *one = NULL; (one = fold_case_next(from, attempt, one));)
+        put_case(writer, one, ++number);
+}
+
 /* ---- a step ---- */
 
 static void put_points(const struct document *document, const struct fold_step *step)
@@ -161,6 +211,8 @@ static void put_points(const struct document *document, const struct fold_step *
         if (attempt->number != step->attempts[first].number)
             first = i;
         const char *name = attempt->names;
+        if (attempt->final)
+            put_cases(document->writer, step, attempt);
         for (uint32_t k = 0; attempt->final && k < attempt->n; k++) {
             put_point(document, &step->attempts[first], attempt, ++number, name);
             name = fold_next_name(name);

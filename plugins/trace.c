@@ -78,7 +78,7 @@ static const struct ciplug_option *const trace_options[] = {&trace_file, NULL};
 
 static const struct ciplug_reporter trace_reporter = {
     .size = sizeof trace_reporter,
-    .events = FOLD_EVENTS,
+    .events = FOLD_EVENTS | CIPLUG_TEST_FINISHED,
     .event = trace_event,
     .finish = trace_finish,
 };

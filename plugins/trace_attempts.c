@@ -14,6 +14,12 @@ struct drawing {
     uint32_t tid;
     uint64_t *flow;
     struct fold_batches batches;
+    struct inside *inside; /* beside the attempts */
+};
+
+/* What lies in an attempt: how much there is, and how much is drawn already. */
+struct inside {
+    uint64_t all_us, laid_us;
 };
 
 const char *trace_colour(int32_t outcome, uint32_t flags)
@@ -183,6 +189,113 @@ static void put_started(const struct drawing *drawing, const struct fold_attempt
         put_arrow(drawing, earlier, attempt);
 }
 
+/* ---- what JUnit files tell ---- */
+
+/* When a case began they do not say, only how long it took: one after the other, and in what wrote
+ * them. */
+struct span {
+    uint64_t from_us, us;
+};
+
+/* Tests that ran at once took longer together than there was time. */
+static uint64_t fitted(uint64_t us, uint64_t all_us, uint64_t room_us)
+{
+    return all_us > room_us ? (uint64_t)((double)us / (double)all_us * (double)room_us) : us;
+}
+
+static struct span lay(const struct drawing *drawing, const struct fold_attempt *in,
+                       uint64_t wanted_us)
+{
+    struct inside *inside = &drawing->inside[in - drawing->step->attempts];
+    struct span span = {in->started_us + inside->laid_us,
+                        fitted(wanted_us, inside->all_us, in->duration_us)};
+    inside->laid_us += span.us;
+    return span;
+}
+
+static void measure(const struct drawing *drawing)
+{
+    const struct fold_step *step = drawing->step;
+    for (size_t i = 0; i < step->n; i++) {
+        const struct fold_attempt *attempt = &step->attempts[i];
+        const struct fold_attempt *in = fold_writer(step, attempt);
+        struct fold_case_sums own = {0};
+        if (in == attempt)
+            fold_cases_sum(in, attempt, &own);
+        drawing->inside[in - step->attempts].all_us +=
+            in == attempt ? own.duration_us : attempt->duration_us;
+    }
+}
+
+static json_t *new_inside(const struct drawing *drawing, json_t *name, const char *category,
+                          const struct fold_attempt *in, const struct span *span)
+{
+    struct trace_out *out = drawing->out;
+    uint32_t pid = lanes_pid(drawing->lanes, drawing->run, in);
+    json_t *event = trace_new(out, "X", name, pid, in->worker);
+    trace_set(out, event, "cat", json_string(category));
+    trace_set_time(out, event, span->from_us);
+    trace_set(out, event, "dur", trace_number(span->us));
+    return event;
+}
+
+static void put_case(const struct drawing *drawing, const struct fold_case *one,
+                     const struct fold_attempt *in, const struct span *span)
+{
+    struct trace_out *out = drawing->out;
+    json_t *event = new_inside(drawing, trace_text(one->name), "case", in, span);
+    json_t *args = json_object();
+    trace_set(out, event, "cname", json_string(trace_colour(one->outcome, one->flags)));
+    trace_set(out, args, "outcome", json_string(fold_outcome(one->outcome)));
+    trace_set(out, args, "start", json_string("assumed"));
+    set_text(out, args, "classname", one->classname);
+    set_text(out, args, "suite", one->suite);
+    set_text(out, args, "file", one->file);
+    if (one->line)
+        trace_set(out, args, "line", json_integer(one->line));
+    set_text(out, args, "message", one->message);
+    set_flags(out, args, one->flags);
+    trace_set(out, event, "args", args);
+    trace_emit(out, event);
+}
+
+/* Of `attempt`, in the time that it has itself or, of an item of a batch, was given in that. */
+static void put_cases(const struct drawing *drawing, const struct fold_attempt *attempt,
+                      struct span room)
+{
+    const struct fold_attempt *in = fold_writer(drawing->step, attempt);
+    struct fold_case_sums sums;
+    fold_cases_sum(in, attempt, &sums);
+    for (const struct fold_case *one = NULL; (one = fold_case_next(in, attempt, one));) {
+        struct span span = {room.from_us, fitted(one->duration_us, sums.duration_us, room.us)};
+        put_case(drawing, one, in, &span);
+        room.from_us += span.us;
+    }
+}
+
+static void put_cases_of_own(const struct drawing *drawing, const struct fold_attempt *attempt)
+{
+    struct fold_case_sums sums;
+    fold_cases_sum(attempt, attempt, &sums);
+    if (sums.cases > 0)
+        put_cases(drawing, attempt, lay(drawing, attempt, sums.duration_us));
+}
+
+/* An item that ran with others. */
+static void put_verdict(const struct drawing *drawing, const struct fold_attempt *attempt,
+                        const struct fold_attempt *batch)
+{
+    struct trace_out *out = drawing->out;
+    struct span span = lay(drawing, batch, attempt->duration_us);
+    json_t *event = new_inside(drawing, name_of(drawing, attempt), "item", batch, &span);
+    json_t *args = args_of(drawing, attempt);
+    trace_set(out, event, "cname", json_string(trace_colour(attempt->outcome, attempt->flags)));
+    trace_set(out, args, "start", json_string("assumed"));
+    trace_set(out, event, "args", args);
+    trace_emit(out, event);
+    put_cases(drawing, attempt, span);
+}
+
 static void put_never_started(const struct drawing *drawing, const struct fold_attempt *attempt)
 {
     struct trace_out *out = drawing->out;
@@ -201,16 +314,25 @@ void trace_attempts(struct trace_out *out, const struct lanes *lanes, size_t run
 {
     struct drawing drawing = {
         .out = out, .lanes = lanes, .run = run, .step = step, .tid = tid, .flow = flow};
-    if (fold_batches_find(&drawing.batches, step) < 0)
+    drawing.inside = calloc(step->n + 1, sizeof *drawing.inside);
+    if (fold_batches_find(&drawing.batches, step) < 0 || !drawing.inside)
         out->writer->failed = true;
-    for (size_t i = 0; i < step->n; i++) {
+    if (drawing.inside)
+        measure(&drawing);
+    for (size_t i = 0; drawing.inside && i < step->n; i++) {
         const struct fold_attempt *attempt = &step->attempts[i];
+        const struct fold_attempt *batch = fold_writer(step, attempt);
         uint32_t pid = attempt->started_us ? lanes_pid(lanes, run, attempt) : 0;
-        if (pid)
+        if (pid && batch != attempt) {
+            put_verdict(&drawing, attempt, batch);
+        } else if (pid) {
             put_started(&drawing, attempt, pid);
-        else
+            put_cases_of_own(&drawing, attempt);
+        } else {
             put_never_started(&drawing, attempt);
+        }
     }
+    free(drawing.inside);
     fold_batches_free(&drawing.batches);
 }
 
@@ -236,7 +358,12 @@ static size_t find_changes(const struct fold_step *step, struct change *changes)
         const struct fold_attempt *attempt = &step->attempts[i];
         int64_t units = attempt->n;
         bool comes_back = attempt->finished && !attempt->final;
-        if (attempt->started_us) {
+        const struct fold_attempt *batch = fold_writer(step, attempt);
+        if (batch != attempt) {
+            /* Back from the batch, and done. */
+            if (attempt->final)
+                changes[n++] = (struct change){end_of(batch), -units, 0};
+        } else if (attempt->started_us) {
             changes[n++] = (struct change){attempt->started_us, -units, units};
             if (attempt->finished)
                 changes[n++] = (struct change){end_of(attempt), comes_back ? units : 0, -units};
