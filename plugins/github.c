@@ -163,6 +163,10 @@ static void github_event(void *self, const struct ciplug_event *event)
         if (!event->replayed && github->file)
             (void)github->api->file_remove(github->api, github->file);
     }
+    if (event->kind == CIPLUG_TEST_FINISHED) {
+        github_case(github, event);
+        return;
+    }
     github_tale_event(github, event);
     if (event->replayed && event->kind == CIPLUG_COMMAND_FINISHED && github_deserves(event))
         github_note(github, event, &github->notes);
@@ -225,6 +229,7 @@ static void github_close(void *self)
     text_free(&github->notes);
     text_free(&github->summary);
     github_tale_free(&github->tale);
+    github_cases_free(github);
     free(github->file);
     free(github);
 }
@@ -260,8 +265,8 @@ static const struct ciplug_option *const github_options[] = {&github_when, &gith
 
 static const struct ciplug_reporter github_reporter = {
     .size = sizeof github_reporter,
-    .events =
-        CIPLUG_RUN_STARTED | CIPLUG_STEP_STARTED | CIPLUG_COMMAND_FINISHED | CIPLUG_RUN_FINISHED,
+    .events = CIPLUG_RUN_STARTED | CIPLUG_STEP_STARTED | CIPLUG_COMMAND_FINISHED |
+              CIPLUG_RUN_FINISHED | CIPLUG_TEST_FINISHED,
     .event = github_event,
     .finish = github_finish,
     .mark = github_mark,

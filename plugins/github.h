@@ -4,6 +4,7 @@
  *
  *   github.c          events in; marks out: groups, fences
  *   github_note.c     annotations of what failed
+ *   github_cases.c    cases of JUnit files that failed
  *   github_place.c    which file and line an output names
  *   github_summary.c  the job summary
  */
@@ -58,6 +59,19 @@ struct tale {
     struct entries failures, cleanups, flaky, slowest;
 };
 
+struct failed_case {
+    char *item, *file, *text; /* as told; item: "" not known */
+    uint32_t line;
+};
+
+/* Of the attempt that ends next, or has just ended: they come in one piece. */
+struct cases {
+    char *step; /* NULL: none yet */
+    uint32_t number, attempt;
+    struct failed_case *list;
+    size_t n, alloc;
+};
+
 struct github {
     const struct ciplug_api *api;
     bool decided, active, replayed;
@@ -69,6 +83,7 @@ struct github {
     bool group;     /* one is open */
     uint32_t most, n_errors, n_warnings;
     struct text notes; /* of a replayed run */
+    struct cases cases;
     struct tale tale;
     struct text summary; /* of the runs that have been told */
 };
@@ -82,6 +97,14 @@ void github_note_run(struct github *github, struct text *out);
 void github_escape(struct text *out, const char *plain, bool property);
 /* "unit 4 [x]", the bytes as they are. */
 void github_name(struct text *out, const struct ciplug_command *command);
+
+/* github_cases.c */
+void github_case(struct github *github, const struct ciplug_event *event);
+/* Of what has ended, the first (`at` NULL) and the next; NULL: no more. */
+const struct failed_case *github_case_of(const struct github *github,
+                                         const struct ciplug_event *event,
+                                         const struct failed_case *at);
+void github_cases_free(struct github *github);
 
 /* github_place.c */
 void github_places(const struct github *github, const struct ciplug_event *event,

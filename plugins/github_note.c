@@ -101,18 +101,19 @@ static bool take(struct github *github, bool warning)
     return (*n)++ < github->most || !SAFEGUARD(annotations_limit);
 }
 
+/* `instead`: what is said in place of the command's reason; NULL: that. */
 static void note(struct github *github, const struct ciplug_event *event, const struct place *place,
-                 struct text *out)
+                 const char *instead, struct text *out)
 {
     char number[16];
     if (!take(github, is_warning(event)))
         return;
     text_put(out, is_warning(event) ? "::warning " : "::error ");
-    if (place) {
+    if (place && place->file) {
         add_property(out, "file", place->file);
         text_put(out, ",");
     }
-    if (place && place->line) {
+    if (place && place->file && place->line) {
         snprintf(number, sizeof number, "%" PRIu32, place->line);
         add_property(out, "line", number);
         text_put(out, ",");
@@ -123,7 +124,7 @@ static void note(struct github *github, const struct ciplug_event *event, const 
         text_put(out, ",");
     }
     add_title(out, event->command);
-    add_message(out, event->result->reason, place ? place->text : NULL);
+    add_message(out, instead ? instead : event->result->reason, place ? place->text : NULL);
 }
 
 /* Where the output names nothing, the item may be a file itself. */
@@ -138,18 +139,36 @@ static void look_at_items(const struct github *github, const struct ciplug_comma
         places->list[places->n++] = (struct place){.file = file};
 }
 
+/* Whether there were any. */
+static bool note_cases(struct github *github, const struct ciplug_event *event, struct text *out)
+{
+    const struct failed_case *one = github_case_of(github, event, NULL);
+    bool any = one;
+    for (; one; one = github_case_of(github, event, one)) {
+        struct place place = {.line = one->line};
+        uint32_t n = is_warning(event) ? github->n_warnings : github->n_errors;
+        if (n < github->most && one->file && *one->file)
+            place.file = github_resolve(github, event->command, one->file, strlen(one->file));
+        note(github, event, &place, one->text, out);
+        free(place.file);
+    }
+    return any;
+}
+
 void github_note(struct github *github, const struct ciplug_event *event, struct text *out)
 {
     struct places places = {0};
+    if (note_cases(github, event, out))
+        return;
     uint32_t n = is_warning(event) ? github->n_warnings : github->n_errors;
     /* Nobody would see what the logs name. */
     if (n < github->most)
         github_places(github, event, &places);
     look_at_items(github, event->command, &places);
     for (size_t i = 0; i < places.n; i++)
-        note(github, event, &places.list[i], out);
+        note(github, event, &places.list[i], NULL, out);
     if (!places.n)
-        note(github, event, NULL, out);
+        note(github, event, NULL, NULL, out);
     github_places_free(&places);
 }
 
