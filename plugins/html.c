@@ -220,7 +220,8 @@ static void on_command_finished(struct html *html, const struct ciplug_event *ev
     attempt->exit_code = result->exit_code;
     attempt->signal = result->signal;
     attempt->flags = result->flags;
-    attempt->bits |= result->final ? HTML_FINAL : 0;
+    attempt->bits |= (result->final ? HTML_FINAL : 0) | (result->batch ? HTML_JUDGED : 0);
+    html_tests_of(html, (uint32_t)html->n_attempts - 1, event);
     attempt->start_us = result->started_ns / NS_PER_US;
     attempt->us = result->duration_ns / NS_PER_US;
     attempt->bytes[0] = result->bytes_out;
@@ -358,6 +359,8 @@ static void html_event(void *self, const struct ciplug_event *event)
         on_command_started(html, event);
     else if (event->kind == CIPLUG_COMMAND_FINISHED && event->command)
         on_command_finished(html, event);
+    else if (event->kind == CIPLUG_TEST_FINISHED && event->command && event->test)
+        html_test(html, event);
     else if (event->kind == CIPLUG_COMMAND_NOTICE || event->kind == CIPLUG_RUN_NOTICE)
         on_notice(html, event);
     else if (event->kind == CIPLUG_RUN_FINISHED)
@@ -408,6 +411,7 @@ static void free_events(struct html *html)
         free(html->notices[i].step);
         free(html->notices[i].text);
     }
+    html_tests_free(html);
     free(html->attempts);
     free(html->begun);
     free(html->hosts);
@@ -456,7 +460,7 @@ static const struct ciplug_reporter html_reporter = {
     .size = sizeof html_reporter,
     .events = CIPLUG_RUN_STARTED | CIPLUG_STEP_STARTED | CIPLUG_COMMAND_STARTED |
               CIPLUG_COMMAND_NOTICE | CIPLUG_COMMAND_FINISHED | CIPLUG_STEP_FINISHED |
-              CIPLUG_RUN_NOTICE | CIPLUG_RUN_FINISHED,
+              CIPLUG_RUN_NOTICE | CIPLUG_RUN_FINISHED | CIPLUG_TEST_FINISHED,
     .event = html_event,
     .finish = html_finish,
 };

@@ -23,6 +23,7 @@
 #define HTML_EVIDENCE  8
 #define HTML_ARTIFACTS 16
 #define HTML_EXCERPT   32 /* the logs' ends are in the page */
+#define HTML_JUDGED    64 /* an item whose verdict comes from the results of its batch */
 
 /* One attempt of a command. */
 struct attempt {
@@ -38,6 +39,17 @@ struct attempt {
     uint32_t flags;
     int32_t outcome, exit_code, signal;
     uint32_t bits;
+};
+
+/* A case of a JUnit file. */
+struct test {
+    uint32_t attempt; /* position; UINT32_MAX: it has not ended */
+    int32_t outcome;
+    uint32_t order; /* as they came */
+    uint32_t line, flags;
+    uint64_t us;
+    char *texts; /* in one piece: */
+    const char *name, *classname, *file, *item, *message, *text;
 };
 
 struct step {
@@ -83,7 +95,10 @@ struct html {
     size_t n_hosts, hosts_alloc;
     struct notice *notices;
     size_t n_notices, notices_alloc, more_notices;
-    bool failed; /* no memory */
+    struct test *tests;
+    size_t n_tests, tests_alloc;
+    size_t first_test, next_test; /* those of the attempt that has ended last, and behind them */
+    bool failed;                  /* no memory */
 };
 
 static inline bool html_is_bad(int32_t outcome)
@@ -213,6 +228,18 @@ void html_put_commands(struct page *page);
 void html_put_notices(struct page *page);
 /* step number [item], without markup of its own */
 void html_put_name(struct page *page, const struct attempt *attempt);
+
+/* ---- html_cases.c ---- */
+
+void html_test(struct html *html, const struct ciplug_event *event);
+/* Give the attempt that has ended the cases that came before it, or its share of its batch's. */
+void html_tests_of(struct html *html, uint32_t attempt, const struct ciplug_event *event);
+/* By attempt, before anything of them is put. */
+void html_tests_sort(struct html *html);
+void html_tests_free(struct html *html);
+/* What failed of an attempt; numbers of all. */
+void html_put_tests(struct page *page, uint32_t attempt);
+void html_put_tests_sum(struct page *page);
 
 /* ---- html_data.c ---- */
 

@@ -9,9 +9,9 @@ const data = JSON.parse(document.getElementById("data").textContent);
 
 const OUTCOMES = ["running", "passed", "failed", "signaled", "timeout", "error", "cancelled", "skipped"];
 const RUNNING = 0, PASSED = 1, FAILED = 2, ERROR = 5, CANCELLED = 6, SKIPPED = 7;
-const FLAGS = ["flaky", "leaked", "unkillable", "truncated log", "allowed", "carried", "interrupted"];
-const FLAKY = 1;
-const FINAL = 1, OUT = 2, ERR = 4, EVIDENCE = 8, ARTIFACTS = 16, EXCERPT = 32;
+const FLAGS = ["flaky", "leaked", "unkillable", "truncated log", "allowed", "carried", "interrupted", "told apart"];
+const FLAKY = 1, TOLD_APART = 128;
+const FINAL = 1, OUT = 2, ERR = 4, EVIDENCE = 8, ARTIFACTS = 16, EXCERPT = 32, JUDGED = 64;
 
 // The order of html_data.c. `name` and what follows may be absent.
 const FIELDS = ["step", "number", "attempt", "worker", "host", "outcome", "flags", "bits", "start", "us", "out", "err",
@@ -24,6 +24,22 @@ const attempts = data.attempts.map((row, at) => {
     return attempt;
 });
 data.attempts = null;
+
+// Cases of JUnit files, by the attempt that they belong to.
+const TEST_FIELDS = ["at", "outcome", "us", "line", "name", "classname", "file", "message"];
+const tests = new Map();
+for (const row of data.tests) {
+    const test = {};
+    TEST_FIELDS.forEach((field, i) => { test[field] = i < row.length ? row[i] : ""; });
+    if (!tests.has(test.at))
+        tests.set(test.at, []);
+    tests.get(test.at).push(test);
+}
+data.tests = null;
+
+function testsOf(attempt) {
+    return tests.get(attempt.at) || [];
+}
 
 function byId(id) {
     return document.getElementById(id);
@@ -86,7 +102,7 @@ function isBad(attempt) {
 }
 
 function isRetried(attempt) {
-    return !(attempt.bits & FINAL) && attempt.outcome !== RUNNING;
+    return !(attempt.bits & FINAL) && attempt.outcome !== RUNNING && !(attempt.flags & TOLD_APART);
 }
 
 function badge(attempt) {

@@ -13,7 +13,7 @@ const chart = {lanes: [], headings: [], from: 0, to: 1, end: 1, width: 0, height
 function buildLanes() {
     const lanes = new Map();
     for (const attempt of attempts) {
-        if (!attempt.worker || attempt.start < 0)
+        if (!attempt.worker || attempt.start < 0 || attempt.bits & JUDGED)
             continue;
         const key = `${attempt.run} ${attempt.worker}`;
         if (!lanes.has(key))

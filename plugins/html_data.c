@@ -133,6 +133,23 @@ static json_t *row_of(struct page *page, const struct attempt *attempt)
     return row;
 }
 
+/* The order of these, too, is in html_base.js. */
+static json_t *test_of(struct page *page, const struct test *one)
+{
+    struct out *out = page->out;
+    const char *texts[] = {one->classname, one->file, one->message};
+    size_t n = *one->message ? 3 : *one->file ? 2 : *one->classname ? 1 : 0;
+    json_t *row = json_array();
+    append(out, row, json_integer(one->attempt));
+    append(out, row, json_integer(one->outcome));
+    append(out, row, json_integer((json_int_t)one->us));
+    append(out, row, json_integer(one->line));
+    append(out, row, text_of(out, one->name));
+    for (size_t i = 0; i < n; i++)
+        append(out, row, text_of(out, texts[i]));
+    return row;
+}
+
 void html_put_data(struct page *page)
 {
     struct out *out = page->out;
@@ -143,6 +160,13 @@ void html_put_data(struct page *page)
     for (size_t i = 0; i < page->html->n_attempts; i++) {
         put_between(out, i);
         put_json(out, row_of(page, &page->html->attempts[i]));
+    }
+    out_raw(out, "],\n\"tests\":[");
+    for (size_t i = 0; i < page->html->n_tests; i++) {
+        if (page->html->tests[i].attempt == UINT32_MAX)
+            break;
+        put_between(out, i);
+        put_json(out, test_of(page, &page->html->tests[i]));
     }
     out_raw(out, "]}</script>\n");
 }

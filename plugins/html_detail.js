@@ -22,6 +22,27 @@ function fact(name, ...value) {
     return [make("dt", null, name), make("dd", null, ...value)];
 }
 
+const TESTS_SHOWN = 200;
+
+function testRow(test) {
+    const where = test.file ? ` ${test.file}${test.line ? `:${test.line}` : ""}` : "";
+    return make("li", null, badge(test), " ", make("span", {class: "name"}, test.name),
+        test.classname ? make("small", null, ` ${test.classname}`) : "", where ? make("code", null, where) : "",
+        test.us ? make("small", null, ` ${time(test.us)}`) : "",
+        test.message ? make("span", {class: "why"}, ` ${firstLine(test.message, 300)}`) : "");
+}
+
+// What failed comes first.
+function testsPart(attempt) {
+    const all = testsOf(attempt).slice().sort((a, b) => isBad(b) - isBad(a));
+    if (!all.length)
+        return "";
+    const bad = all.filter(isBad).length;
+    return make("details", {open: bad > 0 || all.length <= 20}, make("summary", null, `${count(all.length)} cases, ${count(bad)} failed`),
+        make("ul", {class: "tests"}, ...all.slice(0, TESTS_SHOWN).map(testRow),
+            all.length > TESTS_SHOWN ? make("li", null, `and ${count(all.length - TESTS_SHOWN)} more`) : ""));
+}
+
 function attemptPart(attempt, chosen) {
     const began = attempt.start >= 0;
     const files = links(attempt);
@@ -33,6 +54,7 @@ function attemptPart(attempt, chosen) {
             ...fact("Begun at", began ? time(attempt.start) : "never"),
             ...(began ? fact("Took", time(attempt.us)) : []),
             ...(files.length ? fact("Files", ...files.slice(1)) : [])),
+        testsPart(attempt),
         excerptOf(attempt, "err", "Standard error"), excerptOf(attempt, "out", "Standard output"));
 }
 

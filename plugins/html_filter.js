@@ -14,6 +14,8 @@ function haystack(attempt) {
     let text = haystacks[attempt.at];
     if (text === undefined) {
         text = `${title(attempt)}\n${attempt.name}\n${attempt.reason}\n${place(attempt)}`;
+        for (const test of testsOf(attempt))
+            text += `\n${test.classname} ${test.name} ${test.file} ${test.message}`;
         for (const log of [excerpt(attempt, "out"), excerpt(attempt, "err")])
             text += log ? `\n${log.textContent}` : "";
         text = text.toLowerCase();

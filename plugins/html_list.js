@@ -53,6 +53,9 @@ function commandCell(attempt) {
     const link = make("a", {href: `#at-${attempt.at}`, "data-at": attempt.at}, title(attempt));
     if (attempt.name)
         link.append(" ", make("code", null, firstLine(attempt.name, 120)));
+    const cases = testsOf(attempt).length;
+    if (cases)
+        link.append(make("small", null, cases === 1 ? " 1 case" : ` ${count(cases)} cases`));
     return make("td", null, link, ...flags(attempt).flatMap((flag) => [" ", flag]));
 }
 

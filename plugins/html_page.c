@@ -69,6 +69,7 @@ int html_write(struct html *html, struct ciplug_file *file)
         return -1;
     out->api = html->api;
     out->file = file;
+    html_tests_sort(html);
     bool whole = html_sums(html, &page.sums) == 0 && html_places(html, &page.places) == 0;
     if (whole) {
         html_find_more(html);

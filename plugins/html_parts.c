@@ -37,8 +37,8 @@ static void put_badge(struct out *out, int32_t outcome)
 
 static void put_flags(struct out *out, const struct attempt *attempt)
 {
-    static const char *const names[] = {"flaky",   "leaked",  "unkillable", "truncated log",
-                                        "allowed", "carried", "interrupted"};
+    static const char *const names[] = {"flaky",   "leaked",  "unkillable",  "truncated log",
+                                        "allowed", "carried", "interrupted", "told apart"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         if (attempt->flags & (1U << i))
             out_format(out, " <span class=\"flag\">%s</span>", names[i]);
@@ -220,6 +220,7 @@ static void put_ledger_notes(struct page *page)
         out_count(out, cleanup);
         out_raw(out, " passed.");
     }
+    html_put_tests_sum(page);
     out_raw(out, "</p>\n");
 }
 
@@ -328,6 +329,7 @@ static void put_attempt(struct page *page, uint32_t at, bool last)
     put_flags(out, attempt);
     out_raw(out, last ? "" : "</summary>");
     put_attempt_facts(page, attempt);
+    html_put_tests(page, at);
     html_put_excerpts(out, page->html, at);
     out_format(out, "</%s>\n", last ? "div" : "details");
 }

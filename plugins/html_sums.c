@@ -74,7 +74,7 @@ const uint32_t *html_attempts(const struct html *html, const struct sums *sums, 
 
 static bool ran(const struct attempt *attempt)
 {
-    return attempt->worker && attempt->start_us;
+    return attempt->worker && attempt->start_us && !(attempt->bits & HTML_JUDGED);
 }
 
 static bool same_lane(const struct html *html, const struct attempt *a, const struct attempt *b)

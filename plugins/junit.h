@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the files of the junit plugin share: junit.c is the plugin, junit_write.c writes the
- * document, junit_cases.c and junit_places.c say what stands in it, and junit_xml.c writes XML.
+ * document and junit_nested.c the cases of JUnit files in it, junit_cases.c and junit_places.c say
+ * what stands in it, and junit_xml.c writes XML.
  */
 #ifndef CIPLUG_PLUGINS_JUNIT_H
 #define CIPLUG_PLUGINS_JUNIT_H
@@ -56,6 +57,30 @@ struct junit_places {
 /* 0 or -1 (no memory). */
 int junit_places_find(struct junit_places *places, const struct fold_step *step);
 void junit_places_free(struct junit_places *places);
+
+/* ---- the document ---- */
+
+struct xml;
+struct document {
+    struct xml *xml;
+    struct writer *writer;
+    const struct junit_settings *settings;
+    const struct fold_run *run;
+    uint64_t suites;
+};
+
+const char *junit_kind(int32_t outcome); /* failure, error, skipped */
+/* Attributes of a suite; its properties. */
+void junit_put_where(struct document *document, uint64_t started_us,
+                     const struct junit_places *places);
+void junit_put_sums(const struct document *document, uint64_t tests, uint64_t failures,
+                    uint64_t errors, uint64_t skipped);
+void junit_put_properties(const struct document *document, const struct junit_places *places);
+/* Suites of what JUnit files tell of a step that is sorted; and what is in them, where they are in
+ * the step's own. */
+void junit_put_nested(struct document *document, const struct fold_step *step);
+struct fold_case_sums junit_nested_sums(const struct document *document,
+                                        const struct fold_step *step);
 
 /* ---- XML ---- */
 

@@ -18,14 +18,6 @@
 
 #define EXCERPT 4096 /* of each log, in the text of a failure */
 
-struct document {
-    struct xml *xml;
-    struct writer *writer;
-    const struct junit_settings *settings;
-    const struct fold_run *run;
-    uint64_t suites;
-};
-
 /* ---- logs ---- */
 
 /* Where the log is; the caller's, NULL when there is none or no memory. */
@@ -63,7 +55,7 @@ static void put_output(const struct document *document, const struct fold_attemp
 
 /* ---- what went wrong ---- */
 
-static const char *kind_of(int32_t outcome)
+const char *junit_kind(int32_t outcome)
 {
     switch (outcome) {
     case CIPLUG_FAILED:
@@ -118,7 +110,7 @@ static void put_outcome(const struct document *document, const struct junit_case
     uint64_t most = document->settings->max_output;
     if (attempt->outcome == CIPLUG_PASSED)
         return;
-    xml_start(document->xml, kind_of(attempt->outcome));
+    xml_start(document->xml, junit_kind(attempt->outcome));
     put_message(document, attempt);
     if (fold_bad(attempt->outcome))
         put_story(document, attempt, one->alone ? most < EXCERPT ? most : EXCERPT : 0);
@@ -129,7 +121,7 @@ static void put_outcome(const struct document *document, const struct junit_case
 static void put_other(const struct document *document, const struct fold_attempt *attempt,
                       bool flaky)
 {
-    bool failure = strcmp(kind_of(attempt->outcome), "failure") == 0;
+    bool failure = strcmp(junit_kind(attempt->outcome), "failure") == 0;
     const char *const names[] = {"rerunError", "rerunFailure", "flakyError", "flakyFailure"};
     xml_start(document->xml, names[2 * flaky + failure]);
     put_message(document, attempt);
@@ -223,8 +215,8 @@ static void put_property(struct xml *xml, const char *name, const char *value)
     xml_end(xml);
 }
 
-static void put_where(struct document *document, uint64_t started_us,
-                      const struct junit_places *places)
+void junit_put_where(struct document *document, uint64_t started_us,
+                     const struct junit_places *places)
 {
     struct xml *xml = document->xml;
     const char *host = places->hosts && *places->hosts ? places->hosts : "local";
@@ -239,11 +231,11 @@ static void put_head(struct document *document, const char *name, uint64_t start
 {
     xml_start(document->xml, "testsuite");
     xml_attribute(document->xml, "name", *name ? name : "?");
-    put_where(document, started_us, places);
+    junit_put_where(document, started_us, places);
 }
 
-static void put_sums(const struct document *document, uint64_t tests, uint64_t failures,
-                     uint64_t errors, uint64_t skipped)
+void junit_put_sums(const struct document *document, uint64_t tests, uint64_t failures,
+                    uint64_t errors, uint64_t skipped)
 {
     xml_number(document->xml, "tests", tests);
     xml_number(document->xml, "failures", failures);
@@ -251,7 +243,7 @@ static void put_sums(const struct document *document, uint64_t tests, uint64_t f
     xml_number(document->xml, "skipped", skipped);
 }
 
-static void put_properties(const struct document *document, const struct junit_places *places)
+void junit_put_properties(const struct document *document, const struct junit_places *places)
 {
     struct xml *xml = document->xml;
     xml_start(xml, "properties");
@@ -265,144 +257,18 @@ static void put_properties(const struct document *document, const struct junit_p
     xml_end(xml);
 }
 
-/* ---- cases of JUnit files ---- */
-
-/* An attempt that counts, or a batch that has cases of none of its items: the cases told of it. */
-struct nested {
-    const struct fold_attempt *attempt, *writer;
-    struct fold_case_sums sums;
-};
-
-static bool next_nested(const struct fold_step *step, size_t *at, struct nested *nested)
-{
-    for (; *at < step->n; ++*at) {
-        const struct fold_attempt *attempt = &step->attempts[*at];
-        if (!attempt->final && !(attempt->flags & CIPLUG_FLAG_JUDGED))
-            continue;
-        nested->attempt = attempt;
-        nested->writer = fold_writer(step, attempt);
-        fold_cases_sum(nested->writer, attempt, &nested->sums);
-        if (nested->sums.cases > 0) {
-            ++*at;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void put_nested_name(const struct document *document, const struct fold_step *step,
-                            const struct fold_attempt *attempt)
-{
-    const char *more = attempt->n > 1 ? " and more" : "";
-    size_t size = strlen(step->name) + strlen(attempt->names) + strlen(more) + 2;
-    char *name = malloc(size);
-    document->writer->failed = document->writer->failed || !name;
-    if (!name)
-        return;
-    if (document->settings->ant)
-        snprintf(name, size, "%s.%s%s", step->name, attempt->names, more);
-    else
-        snprintf(name, size, "%s%s", attempt->names, more);
-    xml_attribute(document->xml, "name", name);
-    free(name);
-}
-
-static void put_test_outcome(struct xml *xml, const struct fold_case *one)
-{
-    xml_start(xml, kind_of(one->outcome));
-    if (*one->type || one->outcome != CIPLUG_SKIPPED)
-        xml_attribute(xml, "type", *one->type ? one->type : fold_outcome(one->outcome));
-    xml_attribute(xml, "message", one->message);
-    /* No schema has a place for it elsewhere. */
-    if (*one->file && one->outcome != CIPLUG_SKIPPED) {
-        xml_text(xml, one->file);
-        xml_format(xml, one->line ? ":%" PRIu32 "\n" : "\n", one->line);
-    }
-    xml_text(xml, one->text);
-    xml_end(xml);
-}
-
-static void put_test(const struct document *document, const struct nested *nested,
-                     const struct fold_case *one)
-{
-    struct xml *xml = document->xml;
-    const char *classname = *one->classname ? one->classname
-                            : *one->suite   ? one->suite
-                                            : nested->attempt->names;
-    xml_start(xml, "testcase");
-    xml_attribute(xml, "classname", classname);
-    xml_attribute(xml, "name", *one->name ? one->name : "?");
-    xml_time(xml, one->duration_us / 1000);
-    if (one->outcome != CIPLUG_PASSED)
-        put_test_outcome(xml, one);
-    if ((one->flags & CIPLUG_FLAG_FLAKY) && !document->settings->ant) {
-        xml_start(xml, "flakyFailure");
-        xml_attribute(xml, "type", "flaky");
-        xml_attribute(xml, "message", "passed after the test tool had run it again");
-        xml_end(xml);
-    }
-    xml_end(xml);
-}
-
-static void put_nested(struct document *document, const struct fold_step *step,
-                       const struct nested *nested)
-{
-    struct xml *xml = document->xml;
-    char worker[16] = "";
-    const struct fold_attempt *attempt = nested->writer;
-    if (attempt->worker)
-        snprintf(worker, sizeof worker, "%" PRIu32, attempt->worker);
-    const struct junit_places places = {worker, (char *)(uintptr_t)attempt->host};
-    xml_start(xml, "testsuite");
-    put_nested_name(document, step, nested->attempt);
-    put_where(document, attempt->started_us ? attempt->started_us : step->started_us, &places);
-    put_sums(document, nested->sums.cases, nested->sums.failed, nested->sums.errors,
-             nested->sums.skipped);
-    xml_time(xml, nested->sums.duration_us / 1000);
-    put_properties(document, &places);
-    for (const struct fold_case *one = NULL;
-         (one = fold_case_next(nested->writer, nested->attempt, one));)
-        put_test(document, nested, one);
-    xml_start(xml, "system-out");
-    xml_end(xml);
-    xml_start(xml, "system-err");
-    xml_end(xml);
-    xml_end(xml);
-}
-
-/* Jenkins' schema has suites in suites; in Ant's they follow. */
-static void put_all_nested(struct document *document, const struct fold_step *step)
-{
-    struct nested nested;
-    for (size_t at = 0; next_nested(step, &at, &nested);)
-        put_nested(document, step, &nested);
-}
-
-static struct fold_case_sums nested_sums(const struct document *document,
-                                         const struct fold_step *step)
-{
-    struct fold_case_sums all = {0};
-    struct nested nested;
-    for (size_t at = 0; !document->settings->ant && next_nested(step, &at, &nested);) {
-        all.cases += nested.sums.cases;
-        all.failed += nested.sums.failed;
-        all.errors += nested.sums.errors;
-        all.skipped += nested.sums.skipped;
-    }
-    return all;
-}
-
 /* ---- a step ---- */
 
 /* A suite counts what is in the suites in it, too, as readers expect. */
 static void put_step_sums(const struct document *document, const struct fold_step *step,
                           const struct fold_sums *sums)
 {
-    const struct fold_case_sums in = nested_sums(document, step);
+    const struct fold_case_sums in = junit_nested_sums(document, step);
     const uint64_t *by = sums->by_outcome;
-    put_sums(document, sums->units + in.cases,
-             by[CIPLUG_FAILED] + by[CIPLUG_SIGNALED] + by[CIPLUG_TIMEOUT] + in.failed,
-             by[CIPLUG_ERROR] + by[CIPLUG_CANCELLED] + in.errors, by[CIPLUG_SKIPPED] + in.skipped);
+    junit_put_sums(document, sums->units + in.cases,
+                   by[CIPLUG_FAILED] + by[CIPLUG_SIGNALED] + by[CIPLUG_TIMEOUT] + in.failed,
+                   by[CIPLUG_ERROR] + by[CIPLUG_CANCELLED] + in.errors,
+                   by[CIPLUG_SKIPPED] + in.skipped);
 }
 
 static void put_suite(struct document *document, struct fold_step *step)
@@ -418,17 +284,17 @@ static void put_suite(struct document *document, struct fold_step *step)
     put_head(document, step->name, step->started_us, &places);
     put_step_sums(document, step, &sums);
     xml_time(document->xml, junit_time(step));
-    put_properties(document, &places);
+    junit_put_properties(document, &places);
     struct junit_walk walk = {.step = step, .batches = &batches};
     struct junit_case one;
     while (junit_next(&walk, &one))
         put_case(document, step, &one);
     if (!document->settings->ant)
-        put_all_nested(document, step);
+        junit_put_nested(document, step);
     put_suite_output(document, step, &batches);
     xml_end(document->xml);
     if (document->settings->ant)
-        put_all_nested(document, step);
+        junit_put_nested(document, step);
     junit_places_free(&places);
     fold_batches_free(&batches);
 }
@@ -457,9 +323,9 @@ static void put_run_suite(struct document *document)
     char buf[64];
     const char *why = fold_why(document->run, buf, sizeof buf);
     put_head(document, "run", document->run->started_us, &nowhere);
-    put_sums(document, 1, 0, 1, 0);
+    junit_put_sums(document, 1, 0, 1, 0);
     xml_time(xml, 0);
-    put_properties(document, &nowhere);
+    junit_put_properties(document, &nowhere);
     xml_start(xml, "testcase");
     xml_attribute(xml, "classname", "run");
     xml_attribute(xml, "name", "run");

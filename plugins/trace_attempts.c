@@ -157,7 +157,7 @@ static const struct fold_attempt *before(const struct drawing *drawing,
 {
     const struct fold_attempt *found = NULL;
     if (attempt > drawing->step->attempts && attempt[-1].number == attempt->number)
-        return attempt - 1;
+        return fold_writer(drawing->step, attempt - 1);
     const struct fold_batch *at = fold_batches_of(&drawing->batches, attempt);
     for (; at; at = fold_batches_next(&drawing->batches, at)) {
         if (at->attempt->number != attempt->number && at->attempt->attempt < attempt->attempt)

@@ -32,7 +32,7 @@ ANT = {
     "system-out": (set(), set(), ""), "system-err": (set(), set(), ""),
 }
 JENKINS = {
-    **ANT, "testcase": (ANT["testcase"][0], set(), VERDICT + "((flaky|rerun)(Failure|Error) )*(system-out )?(system-err )?"),
+    **ANT, "testsuite": (*ANT["testsuite"][:2], "properties (testcase )*(testsuite )*system-out system-err "), "testcase": (ANT["testcase"][0], set(), VERDICT + "((flaky|rerun)(Failure|Error) )*(system-out )?(system-err )?"),
     "stackTrace": (set(), set(), ""), **dict.fromkeys(("flakyFailure", "flakyError", "rerunFailure", "rerunError"), RERUN),
 }
 VALUES = {"timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "time": r"\d+\.\d{3}", "hostname": r"(?s).*\S.*", "package": "", "id": r"\d+",
@@ -51,7 +51,8 @@ def misshapen(path, ant=False):
         if not must <= set(element.keys()) <= must | may or not re.fullmatch(children, below):
             wrong.append((element.tag, sorted(element.keys()), below))
         wrong += [(element.tag, key, value) for key, value in element.items() if not re.fullmatch(VALUES.get(key, "(?s).*"), value)]
-    if [suite.get("id") for suite in root] != [str(number) for number in range(len(root))]:
+    ids = [suite.get("id") for suite in root.iter("testsuite")]
+    if ids != [str(number) for number in range(len(ids))]:
         wrong.append("ids")
     for schema in ["junit-10.xsd", *(["windyroad-JUnit.xsd"] if ant else [])] if SCHEMAS else []:
         ended = subprocess.run(["xmllint", "--huge", "--noout", "--schema", str(pathlib.Path(SCHEMAS) / schema), str(path)],
@@ -85,6 +86,11 @@ class Report:
         assert len(found) == 1, (name, suite, found)
         return found[0]
 
+    def nested(self, name, ant=False):
+        """The suite of the cases that JUnit files tell of an item or command."""
+        found = self.root.findall("testsuite" if ant else "testsuite/testsuite")
+        return {case.get("name"): case for suite in found if suite.get("name") == name for case in suite.findall("testcase")}
+
     @staticmethod
     def others(case):
         """[(element, type, which attempt)] of the attempts beside the one that is shown."""
@@ -97,13 +103,16 @@ class Report:
     def wrong_sums(self):
         """Attributes that are not what the elements below them say."""
         wrong = []
-        for element in [self.root, *self.root.findall("testsuite")]:
+        for element in self.root.iter():
+            if not element.tag.startswith("testsuite"):
+                continue
             cases = element.findall(".//testcase")
             want = {name: sum(self.kind(case) == kind for case in cases) for name, kind in SUMS.items()}
             want["tests"] = len(cases)
             wrong += [(element.tag, element.get("name"), name, element.get(name), number)
                       for name, number in want.items() if element.get(name, str(number)) != str(number)]
-            ms = sum(round(float(case.get("time")) * 1000) for case in cases)
+            # What is nested took its time within that of the case that it is of.
+            ms = sum(round(float(case.get("time")) * 1000) for case in element.findall("testcase" if element.tag == "testsuite" else "*/testcase"))
             if round(float(element.get("time", ms / 1000)) * 1000) != ms:
                 wrong.append((element.tag, element.get("name"), "time", element.get("time"), ms))
         return wrong

@@ -82,7 +82,7 @@ class Trace:
 
     def attempts(self, step=None):
         """All but those of cleanup steps."""
-        return [event for event in self.of("command", "never started") if step in (None, event["args"]["step"])]
+        return [event for event in self.of("command", "item", "never started") if step in (None, event["args"]["step"])]
 
     def sums(self, cleanups=()):
         """{outcome: units} of what counts."""
