@@ -39,35 +39,63 @@ void record_lend_memory(void)
     json_set_alloc_funcs(xmalloc, free);
 }
 
+/* ---- reading: all memory of one record is given back at once ---- */
+
+#define ROOM_FIRST ((size_t)64 * 1024)
+#define ALIGNED    16
+
+static struct {
+    char *room;
+    size_t size, used;
+    size_t wanted; /* by the record so far, where the room was too small */
+} lent;
+
+static void *lend(size_t size)
+{
+    size_t step = (size + ALIGNED - 1) / ALIGNED * ALIGNED;
+    lent.wanted += step;
+    if (step > lent.size - lent.used)
+        return xmalloc(size);
+    char *memory = lent.room + lent.used;
+    lent.used += step;
+    return memory;
+}
+
+static void take_back(void *memory)
+{
+    char *at = memory;
+    if (at < lent.room || at >= lent.room + lent.size)
+        free(memory);
+}
+
+json_t *record_load(const char *line, size_t length)
+{
+    json_error_t error;
+    json_set_alloc_funcs(lend, take_back);
+    json_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
+    record_lend_memory();
+    return root;
+}
+
+void record_unload(json_t *root)
+{
+    json_set_alloc_funcs(lend, take_back);
+    json_decref(root);
+    record_lend_memory();
+    if (lent.wanted > lent.size) {
+        free(lent.room);
+        lent.size = lent.wanted > ROOM_FIRST ? lent.wanted : ROOM_FIRST;
+        lent.room = xmalloc(lent.size);
+    }
+    lent.used = lent.wanted = 0;
+}
+
 void record_time(char *buf, size_t size, uint64_t wall_ns)
 {
     format_rfc3339(buf, size, wall_ns);
     char *dot = strchr(buf, '.');
     if (dot)
         snprintf(dot, size - (size_t)(dot - buf), ".%06uZ", (unsigned)(wall_ns % NS_PER_S / 1000));
-}
-
-int record_time_parse(const char *text, uint64_t *wall_ns)
-{
-    uint64_t fraction = 0, scale = NS_PER_S;
-    size_t seconds = strcspn(text, ".Z");
-    const char *p = text + seconds;
-    if (*p == '.') {
-        for (p++; *p >= '0' && *p <= '9' && scale > 1; p++) {
-            scale /= 10;
-            fraction += (uint64_t)(*p - '0') * scale;
-        }
-        if (scale == NS_PER_S)
-            return -1;
-    }
-    if (p[0] != 'Z' || p[1])
-        return -1;
-    AUTO_STRBUF struct strbuf whole = STRBUF_INIT;
-    strbuf_add(&whole, text, seconds);
-    strbuf_addstr(&whole, ".000Z");
-    if (parse_rfc3339(whole.buf, wall_ns) < 0)
-        return -1;
-    return __builtin_add_overflow(*wall_ns, fraction, wall_ns) ? -1 : 0;
 }
 
 /* ---- values ---- */

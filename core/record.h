@@ -31,13 +31,15 @@ char *record_boot_id(void);
 /* From here on jansson takes its memory as the rest of the runner does, so that a record for which
  * there is none is never taken for a bad one. */
 void record_lend_memory(void);
+/* One record, read; NULL: it is no JSON, or has a key twice. One at a time: nobody keeps a part of
+ * it beyond record_unload(), which also follows a NULL. */
+json_t *record_load(const char *line, size_t length);
+void record_unload(json_t *root);
 /* Name of the bit 1 << `index` of HAND_VIA_...; NULL after the last. */
 const char *record_via_name(unsigned index);
 
-/* RFC 3339 in UTC with microseconds; `buf` of at least 40 bytes. Parsed with up to nine digits of
- * fraction, or none. 0 or -1. */
+/* RFC 3339 in UTC with microseconds; `buf` of at least 40 bytes. */
 void record_time(char *buf, size_t size, uint64_t wall_ns);
-int record_time_parse(const char *text, uint64_t *wall_ns);
 
 /* Name and place of each number of a ledger, closed by NULL. */
 struct record_counter {

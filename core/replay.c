@@ -3,26 +3,12 @@
 #include "event.h"
 #include "journal.h"
 #include "record.h"
+#include "replay_fields.h"
 #include "util.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One record while it is handed out. */
-struct reading {
-    json_t *root;
-    const char *run_dir;
-    bool bad; /* a field of a wrong type */
-    struct ciplug_event event;
-    struct ciplug_command command;
-    struct ciplug_result result;
-    struct ciplug_test test;
-    struct ciplug_ledger ledger, cleanup;
-    struct journal_extra extra;
-    const char **items;
-    struct strv owned; /* decoded and joined texts */
-};
 
 struct replay {
     const struct journal_reader *reader;
@@ -30,116 +16,6 @@ struct replay {
     char *run; /* id; the folder's name until run_started says it */
     uint64_t seq;
 };
-
-/* ---- fields: absent and null are the default, a wrong type makes the record bad ---- */
-
-static const json_t *field(const struct reading *reading, const char *key)
-{
-    const json_t *value = json_object_get(reading->root, key);
-    return json_is_null(value) ? NULL : value;
-}
-
-static const char *text_of(struct reading *reading, const json_t *value)
-{
-    if (value && !json_is_string(value))
-        reading->bad = true;
-    return json_string_value(value);
-}
-
-static const char *get_text(struct reading *reading, const char *key)
-{
-    return text_of(reading, field(reading, key));
-}
-
-static uint64_t number_of(struct reading *reading, const json_t *value, uint64_t most)
-{
-    if (!value)
-        return 0;
-    json_int_t number = json_integer_value(value);
-    if (json_is_integer(value) && number >= 0 && (uint64_t)number <= most)
-        return (uint64_t)number;
-    reading->bad = true;
-    return 0;
-}
-
-static uint64_t get_number(struct reading *reading, const char *key, uint64_t most)
-{
-    return number_of(reading, field(reading, key), most);
-}
-
-static bool get_bool(struct reading *reading, const char *key, bool otherwise)
-{
-    const json_t *value = field(reading, key);
-    if (!value)
-        return otherwise;
-    if (!json_is_boolean(value))
-        reading->bad = true;
-    return json_is_true(value);
-}
-
-static uint64_t get_time(struct reading *reading, const char *key)
-{
-    const char *text = get_text(reading, key);
-    uint64_t time = 0;
-    if (text && record_time_parse(text, &time) < 0)
-        reading->bad = true;
-    return time;
-}
-
-static const json_t *get_array(struct reading *reading, const char *key)
-{
-    const json_t *value = field(reading, key);
-    if (value && !json_is_array(value))
-        reading->bad = true;
-    return json_is_array(value) ? value : NULL;
-}
-
-static const char *decode(struct reading *reading, const char *text)
-{
-    AUTO_STRBUF struct strbuf bytes = STRBUF_INIT;
-    if (!text)
-        return NULL;
-    if (base64_decode(&bytes, text, strlen(text)) < 0 || strlen(strbuf_text(&bytes)) != bytes.len) {
-        reading->bad = true;
-        return NULL;
-    }
-    strv_push(&reading->owned, strbuf_text(&bytes));
-    return reading->owned.v[reading->owned.n - 1];
-}
-
-/* KEY, or what KEY_base64 holds. */
-static const char *get_exact(struct reading *reading, const char *key)
-{
-    const char *text = get_text(reading, key);
-    if (text)
-        return text;
-    AUTO_FREE char *key64 = xasprintf("%s_base64", key);
-    return decode(reading, get_text(reading, key64));
-}
-
-static int get_outcome(struct reading *reading, int otherwise)
-{
-    const char *name = get_text(reading, "outcome");
-    int outcome = name ? outcome_parse(name) : otherwise;
-    return outcome || !name ? outcome : CIPLUG_ERROR;
-}
-
-static const struct ciplug_ledger *get_ledger(struct reading *reading, const char *key,
-                                              struct ciplug_ledger *ledger)
-{
-    const json_t *object = field(reading, key);
-    if (!object)
-        return NULL;
-    if (!json_is_object(object))
-        reading->bad = true;
-    ledger->size = sizeof *ledger;
-    for (const struct record_counter *c = record_counters; c->name; c++) {
-        const json_t *value = json_object_get(object, c->name);
-        uint64_t number = number_of(reading, json_is_null(value) ? NULL : value, INT64_MAX);
-        memcpy((char *)ledger + c->offset, &number, sizeof number);
-    }
-    return ledger;
-}
 
 /* ---- parts of an event ---- */
 
@@ -149,8 +25,8 @@ static void read_list(struct reading *reading, const json_t *array, bool encoded
     reading->items = xcalloc(n + 1, sizeof *reading->items);
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_array_get(array, i);
-        const char *text = text_of(reading, value);
-        reading->items[i] = encoded ? decode(reading, text) : text;
+        const char *text = reading_text_of(reading, value);
+        reading->items[i] = encoded ? reading_decode(reading, text) : text;
         reading->bad |= !reading->items[i];
     }
 }
@@ -170,9 +46,9 @@ static const char *join_items(struct reading *reading)
 static void read_items(struct reading *reading)
 {
     struct ciplug_command *command = &reading->command;
-    const json_t *plain = get_array(reading, "items");
-    const json_t *encoded = get_array(reading, "items_base64");
-    command->item = get_exact(reading, "item");
+    const json_t *plain = reading_array(reading, "items");
+    const json_t *encoded = reading_array(reading, "items_base64");
+    command->item = reading_exact(reading, "item", "item_base64");
     if (json_array_size(plain) || json_array_size(encoded)) {
         read_list(reading, plain ? plain : encoded, !plain);
         if (!command->item && !reading->bad)
@@ -190,22 +66,22 @@ static void read_command(struct reading *reading)
     command->size = sizeof *command;
     command->step = reading->event.step;
     command->cleanup = reading->event.cleanup;
-    command->number = (uint32_t)get_number(reading, "number", UINT32_MAX);
-    command->count = (uint32_t)get_number(reading, "count", UINT32_MAX);
+    command->number = (uint32_t)reading_number(reading, "number", UINT32_MAX);
+    command->count = (uint32_t)reading_number(reading, "count", UINT32_MAX);
     read_items(reading);
-    command->worker = (uint32_t)get_number(reading, "worker", UINT32_MAX);
-    command->host = get_text(reading, "host");
-    command->attempt = (uint32_t)get_number(reading, "attempt", UINT32_MAX);
-    command->project = get_text(reading, "project");
-    command->label = get_exact(reading, "label");
+    command->worker = (uint32_t)reading_number(reading, "worker", UINT32_MAX);
+    command->host = reading_text(reading, "host");
+    command->attempt = (uint32_t)reading_number(reading, "attempt", UINT32_MAX);
+    command->project = reading_text(reading, "project");
+    command->label = reading_exact(reading, "label", "label_base64");
     if (!command->label)
         command->label = command->item;
     reading->event.command = command;
 }
 
-static const char *read_log(struct reading *reading, const char *key)
+static const char *read_log(struct reading *reading, const char *key, const char *key64)
 {
-    const char *path = get_exact(reading, key);
+    const char *path = reading_exact(reading, key, key64);
     if (!path || path[0] == '/')
         return path;
     strv_take(&reading->owned, xasprintf("%s/%s", reading->run_dir, path));
@@ -218,18 +94,18 @@ static void read_logs(struct reading *reading)
     result->size = sizeof *result;
     result->exit_code = -1;
     result->reason = "";
-    result->log_out = read_log(reading, "log_out");
-    result->log_err = read_log(reading, "log_err");
+    result->log_out = read_log(reading, "log_out", "log_out_base64");
+    result->log_err = read_log(reading, "log_err", "log_err_base64");
     if (result->log_out || result->log_err)
         reading->event.result = result;
 }
 
 static unsigned read_flags(struct reading *reading)
 {
-    const json_t *array = get_array(reading, "flags");
+    const json_t *array = reading_array(reading, "flags");
     unsigned flags = 0;
     for (size_t i = 0; i < json_array_size(array); i++) {
-        const char *name = text_of(reading, json_array_get(array, i));
+        const char *name = reading_text_of(reading, json_array_get(array, i));
         flags |= name ? flag_parse(name) : 0;
     }
     return flags;
@@ -239,18 +115,18 @@ static void read_result(struct reading *reading)
 {
     struct ciplug_result *result = &reading->result;
     read_logs(reading);
-    result->outcome = get_outcome(reading, CIPLUG_ERROR);
-    if (field(reading, "exit_code"))
-        result->exit_code = (int32_t)get_number(reading, "exit_code", INT32_MAX);
-    result->signal = (int32_t)get_number(reading, "signal", INT32_MAX);
-    result->started_ns = get_time(reading, "started");
-    result->duration_ns = get_number(reading, "duration_ns", INT64_MAX);
-    result->bytes_out = get_number(reading, "bytes_out", INT64_MAX);
-    result->bytes_err = get_number(reading, "bytes_err", INT64_MAX);
+    result->outcome = reading_outcome(reading, CIPLUG_ERROR);
+    if (reading_field(reading, "exit_code"))
+        result->exit_code = (int32_t)reading_number(reading, "exit_code", INT32_MAX);
+    result->signal = (int32_t)reading_number(reading, "signal", INT32_MAX);
+    result->started_ns = reading_time(reading, "started");
+    result->duration_ns = reading_number(reading, "duration_ns", INT64_MAX);
+    result->bytes_out = reading_number(reading, "bytes_out", INT64_MAX);
+    result->bytes_err = reading_number(reading, "bytes_err", INT64_MAX);
     result->flags = read_flags(reading);
-    result->final = get_bool(reading, "final", true);
-    result->batch = (uint32_t)get_number(reading, "batch", UINT32_MAX);
-    const char *reason = get_text(reading, "reason");
+    result->final = reading_bool(reading, "final", true);
+    result->batch = (uint32_t)reading_number(reading, "batch", UINT32_MAX);
+    const char *reason = reading_text(reading, "reason");
     if (reason)
         result->reason = reason;
     reading->event.result = result;
@@ -258,7 +134,7 @@ static void read_result(struct reading *reading)
 
 static const char *get_said(struct reading *reading, const char *key)
 {
-    const char *text = get_text(reading, key);
+    const char *text = reading_text(reading, key);
     return text ? text : "";
 }
 
@@ -269,18 +145,18 @@ static void read_test(struct reading *reading)
     command->size = sizeof *command;
     command->step = reading->event.step;
     command->cleanup = reading->event.cleanup;
-    command->number = (uint32_t)get_number(reading, "number", UINT32_MAX);
-    command->attempt = (uint32_t)get_number(reading, "attempt", UINT32_MAX);
-    command->item = get_exact(reading, "item");
+    command->number = (uint32_t)reading_number(reading, "number", UINT32_MAX);
+    command->attempt = (uint32_t)reading_number(reading, "attempt", UINT32_MAX);
+    command->item = reading_exact(reading, "item", "item_base64");
     test->size = sizeof *test;
     test->suite = get_said(reading, "suite");
     test->classname = get_said(reading, "classname");
     test->name = get_said(reading, "name");
     test->file = get_said(reading, "file");
-    test->line = (uint32_t)get_number(reading, "line", UINT32_MAX);
-    test->outcome = get_outcome(reading, CIPLUG_ERROR);
+    test->line = (uint32_t)reading_number(reading, "line", UINT32_MAX);
+    test->outcome = reading_outcome(reading, CIPLUG_ERROR);
     test->flags = read_flags(reading);
-    test->duration_ns = get_number(reading, "duration_ns", INT64_MAX);
+    test->duration_ns = reading_number(reading, "duration_ns", INT64_MAX);
     test->type = get_said(reading, "type");
     test->message = get_said(reading, "message");
     test->text = get_said(reading, "text");
@@ -290,10 +166,10 @@ static void read_test(struct reading *reading)
 
 static uint32_t read_kill_via(struct reading *reading)
 {
-    const json_t *array = get_array(reading, "kill_via");
+    const json_t *array = reading_array(reading, "kill_via");
     uint32_t via = 0;
     for (size_t i = 0; i < json_array_size(array); i++) {
-        const char *name = text_of(reading, json_array_get(array, i));
+        const char *name = reading_text_of(reading, json_array_get(array, i));
         for (unsigned bit = 0; name && record_via_name(bit); bit++) {
             if (strcmp(name, record_via_name(bit)) == 0)
                 via |= 1U << bit;
@@ -304,7 +180,7 @@ static uint32_t read_kill_via(struct reading *reading)
 
 static uint64_t get_hash(struct reading *reading, const char *key)
 {
-    const char *text = get_text(reading, key);
+    const char *text = reading_text(reading, key);
     if (!text)
         return 0;
     char *end;
@@ -322,10 +198,10 @@ static void read_keys(struct reading *reading)
 
 static void read_planned(struct reading *reading)
 {
-    if (!field(reading, "planned"))
+    if (!reading_field(reading, "planned"))
         return;
     reading->ledger.size = sizeof reading->ledger;
-    reading->ledger.planned = get_number(reading, "planned", INT64_MAX);
+    reading->ledger.planned = reading_number(reading, "planned", INT64_MAX);
     reading->event.ledger = &reading->ledger;
 }
 
@@ -341,12 +217,12 @@ static void read_kind(struct reading *reading)
     case CIPLUG_COMMAND_STARTED:
         read_command(reading);
         read_logs(reading);
-        reading->extra.shown = get_text(reading, "command");
+        reading->extra.shown = reading_text(reading, "command");
         read_keys(reading);
         break;
     case CIPLUG_COMMAND_NOTICE:
         read_command(reading);
-        event->text = get_text(reading, "text");
+        event->text = reading_text(reading, "text");
         break;
     case CIPLUG_COMMAND_FINISHED:
         read_command(reading);
@@ -358,19 +234,19 @@ static void read_kind(struct reading *reading)
         read_test(reading);
         break;
     case CIPLUG_STEP_FINISHED:
-        event->outcome = get_outcome(reading, 0);
-        event->text = get_text(reading, "reason");
-        event->ledger = get_ledger(reading, "ledger", &reading->ledger);
+        event->outcome = reading_outcome(reading, 0);
+        event->text = reading_text(reading, "reason");
+        event->ledger = reading_ledger(reading, "ledger", &reading->ledger);
         break;
     case CIPLUG_RUN_STARTED:
     case CIPLUG_RUN_NOTICE:
-        event->text = get_text(reading, "text");
+        event->text = reading_text(reading, "text");
         break;
     case CIPLUG_RUN_FINISHED:
-        event->exit_status = (int32_t)get_number(reading, "exit_status", INT32_MAX);
-        event->text = get_text(reading, "reason");
-        event->ledger = get_ledger(reading, "ledger", &reading->ledger);
-        reading->extra.cleanup = get_ledger(reading, "cleanup_ledger", &reading->cleanup);
+        event->exit_status = (int32_t)reading_number(reading, "exit_status", INT32_MAX);
+        event->text = reading_text(reading, "reason");
+        event->ledger = reading_ledger(reading, "ledger", &reading->ledger);
+        reading->extra.cleanup = reading_ledger(reading, "cleanup_ledger", &reading->cleanup);
         break;
     default:
         break;
@@ -385,26 +261,26 @@ static void read_event(struct reading *reading, const struct replay *replay, int
     event->run = replay->run;
     event->run_dir = replay->run_dir;
     event->replayed = 1;
-    event->step = get_text(reading, "step");
-    event->cleanup = get_bool(reading, "cleanup", false);
-    const char *output = get_text(reading, "output");
+    event->step = reading_text(reading, "step");
+    event->cleanup = reading_bool(reading, "cleanup", false);
+    const char *output = reading_text(reading, "output");
     event->output = output ? output_parse(output) : 0;
     read_kind(reading);
 }
 
 static void check_intent(struct reading *reading)
 {
-    if (!get_text(reading, "kind") || !get_text(reading, "what") ||
-        !get_text(reading, "by_kind") != !get_text(reading, "by_what"))
+    if (!reading_text(reading, "kind") || !reading_text(reading, "what") ||
+        !reading_text(reading, "by_kind") != !reading_text(reading, "by_what"))
         reading->bad = true;
-    const json_t *env = get_array(reading, "env");
+    const json_t *env = reading_array(reading, "env");
     for (size_t i = 0; i < json_array_size(env); i++)
-        reading->bad |= !text_of(reading, json_array_get(env, i));
+        reading->bad |= !reading_text_of(reading, json_array_get(env, i));
 }
 
 static void set_run(struct replay *replay, struct reading *reading)
 {
-    const char *run = get_text(reading, "run");
+    const char *run = reading_text(reading, "run");
     if (!run || reading->bad)
         return;
     free(replay->run);
@@ -428,9 +304,9 @@ static void hand_out(const struct replay *replay, const struct reading *reading,
 
 static int replay_object(struct replay *replay, struct reading *reading)
 {
-    const char *name = get_text(reading, "event");
-    uint64_t seq = get_number(reading, "seq", INT64_MAX);
-    uint64_t time = get_time(reading, "time");
+    const char *name = reading_text(reading, "event");
+    uint64_t seq = reading_number(reading, "seq", INT64_MAX);
+    uint64_t time = reading_time(reading, "time");
     if (!name || seq != replay->seq + 1)
         return -1;
     int kind = event_parse(name);
@@ -452,11 +328,10 @@ static int replay_object(struct replay *replay, struct reading *reading)
 
 static int replay_line(struct replay *replay, const char *line, size_t length)
 {
-    json_error_t error;
     struct reading reading = {.run_dir = replay->run_dir};
-    reading.root = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
+    reading.root = record_load(line, length);
     int result = json_is_object(reading.root) ? replay_object(replay, &reading) : -1;
-    json_decref(reading.root);
+    record_unload(reading.root);
     free(reading.items);
     strv_free(&reading.owned);
     return result;

@@ -128,25 +128,69 @@ void format_rfc3339(char *buf, size_t size, uint64_t wall_ns)
              (unsigned)(wall_ns % NS_PER_S / NS_PER_MS));
 }
 
+/* So many digits, and no sign or blank, as strtol would take. */
+static int digits(const char **text, unsigned n, unsigned least, unsigned most)
+{
+    unsigned value = 0;
+    for (; n > 0; n--, ++*text) {
+        if (**text < '0' || **text > '9')
+            return -1;
+        value = 10 * value + (unsigned)(**text - '0');
+    }
+    return value < least || value > most ? -1 : (int)value;
+}
+
+static int days_of(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* Since 1970; the year counts from March, so that a leap day is its last. */
+static uint64_t day_number(int year, int month, int day)
+{
+    int years = year - (month <= 2), months = (month + 9) % 12;
+    return (uint64_t)(365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 +
+                      day - 1 - 719468);
+}
+
+/* Up to nine digits behind a dot, or none at all. */
+static int fraction(const char **text, uint64_t *ns)
+{
+    uint64_t scale = NS_PER_S;
+    if (**text != '.')
+        return 0;
+    for (++*text; **text >= '0' && **text <= '9' && scale > 1; ++*text) {
+        scale /= 10;
+        *ns += (uint64_t)(**text - '0') * scale;
+    }
+    return scale == NS_PER_S ? -1 : 0;
+}
+
 int parse_rfc3339(const char *text, uint64_t *wall_ns)
 {
-    struct tm tm = {0};
-    unsigned ms = 0;
-    int end = 0;
-    int n = sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3uZ%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-                   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms, &end);
-    if (n != 7 || end == 0 || text[end])
+    static const struct {
+        unsigned digits, least, most;
+        char behind;
+    } parts[] = {{4, 1970, 9999, '-'}, {2, 1, 12, '-'}, {2, 1, 31, 'T'},
+                 {2, 0, 23, ':'},      {2, 0, 59, ':'}, {2, 0, 59, '\0'}};
+    int value[ARRAY_SIZE(parts)];
+    uint64_t ns = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        value[i] = digits(&text, parts[i].digits, parts[i].least, parts[i].most);
+        if (value[i] < 0 || (parts[i].behind && *text++ != parts[i].behind))
+            return -1;
+    }
+    if (value[2] > days_of(value[0], value[1]) || fraction(&text, &ns) < 0 || text[0] != 'Z' ||
+        text[1])
         return -1;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    time_t seconds = timegm(&tm);
-    if (seconds < 0)
-        return -1;
-    *wall_ns = (uint64_t)seconds * NS_PER_S + ms * NS_PER_MS;
-    /* Neither spaces and signs, which sscanf takes, nor a month 13, nor a year beyond 64 bits. */
-    char back[64];
-    format_rfc3339(back, sizeof back, *wall_ns);
-    return strcmp(text, back) == 0 ? 0 : -1;
+    uint64_t seconds = day_number(value[0], value[1], value[2]) * 86400 +
+                       (uint64_t)(value[3] * 3600 + value[4] * 60 + value[5]);
+    return __builtin_mul_overflow(seconds, NS_PER_S, &seconds) ||
+                   __builtin_add_overflow(seconds, ns, wall_ns)
+               ? -1
+               : 0;
 }
 
 void format_duration(char *buf, size_t size, uint64_t ns)

@@ -45,7 +45,8 @@ uint64_t clock_mono_ns(void);
 uint64_t clock_wall_ns(void);
 /* RFC 3339 in UTC with milliseconds, "2026-01-02T03:04:05.678Z"; `buf` of at least 32 bytes. */
 void format_rfc3339(char *buf, size_t size, uint64_t wall_ns);
-/* The reverse. 0, or -1 when `text` is not of that form. */
+/* The reverse, with up to nine digits of a fraction, or none. 0, or -1 when `text` is not of that
+ * form or no time since 1970 that fits. */
 int parse_rfc3339(const char *text, uint64_t *wall_ns);
 /* "850ms", "12.3s", "4m05s", "2h03m": for people. `buf` of at least 24 bytes. */
 void format_duration(char *buf, size_t size, uint64_t ns);

@@ -192,15 +192,11 @@ static void try_time(const char *text)
 {
     uint64_t ns, again;
     char back[40];
-    if (record_time_parse(text, &ns) == 0) {
+    if (parse_rfc3339(text, &ns) == 0) {
         record_time(back, sizeof back, ns);
-        HOLDS(record_time_parse(back, &again) == 0 && again == ns - ns % 1000);
+        HOLDS(parse_rfc3339(back, &again) == 0 && again == ns - ns % 1000);
         /* The same text but for how many digits the fraction has. */
         HOLDS(strncmp(text, back, strlen("2026-01-02T03:04:05")) == 0);
-    }
-    if (parse_rfc3339(text, &ns) == 0) {
-        format_rfc3339(back, sizeof back, ns);
-        HOLDS(strcmp(text, back) == 0);
     }
 }
 
