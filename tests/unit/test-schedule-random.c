@@ -52,7 +52,11 @@ static void add_source(bool per)
         strbuf_addf(&ini, "per = %s\n", chance(50) ? "worker" : "host");
         return;
     }
-    switch (roll(4)) {
+    switch (roll(5)) {
+    case 4:
+        strbuf_addf(&ini, "split = %u\n", 1 + roll(4));
+        add_items(1 + roll(12));
+        break;
     case 0:
         strbuf_addf(&ini, "count = %u\n", 1 + roll(8));
         break;
@@ -132,6 +136,26 @@ static int random_outcome(const struct task *task)
     return others[roll(ARRAY_SIZE(others))];
 }
 
+/* As the results of a command say it: where one failed the whole did, and where none did it passed,
+ * or was skipped with all of them. What they tell nothing of is left out. */
+static int random_verdicts(const struct task *task)
+{
+    AUTO_STRBUF struct strbuf told = STRBUF_INIT;
+    uint32_t bad = chance(50) ? roll(60) : 0, unknown = chance(50) ? roll(80) : 0;
+    size_t skipped = 0;
+    for (size_t i = 0; i < task->n_units; i++) {
+        bool skip = chance(20);
+        char letter = chance(unknown) ? '-' : chance(bad) ? 'f' : skip ? 's' : 'p';
+        skipped += letter == 's';
+        strbuf_addch(&told, letter);
+    }
+    judge(task, strbuf_text(&told));
+    strbuf_addf(&history, "(%s)", strbuf_text(&told));
+    if (strchr(strbuf_text(&told), 'f'))
+        return CIPLUG_FAILED;
+    return skipped == task->n_units ? CIPLUG_SKIPPED : CIPLUG_PASSED;
+}
+
 /* A service that is ready ends when it is told to, seldom before. */
 static bool may_end(const struct task *task)
 {
@@ -151,7 +175,8 @@ static bool end_one(bool seldom)
         }
         if (!may_end(task) && !(seldom && chance(3)))
             continue;
-        int outcome = random_outcome(task);
+        bool told = task->n_units > 1 && chance(50);
+        int outcome = told ? random_verdicts(task) : random_outcome(task);
         lost = outcome == CIPLUG_ERROR && chance(50);
         strbuf_addf(&history, "%s:%s%s ", outcome_names[outcome], task_name(task),
                     lost ? "(lost)" : "");
