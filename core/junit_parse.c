@@ -62,22 +62,12 @@ static const char *attribute(const XML_Char **attributes, const char *name)
     return NULL;
 }
 
-/* Not in the middle of a character. */
-static size_t cut_at(const char *text, size_t length, size_t most)
-{
-    if (length <= most)
-        return length;
-    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
-        most--;
-    return most;
-}
-
 static char *value_of(const XML_Char **attributes, const char *name)
 {
     const char *value = attribute(attributes, name);
     if (!value)
         value = "";
-    return xstrndup(value, cut_at(value, strlen(value), JUNIT_VALUE_MAX));
+    return xstrndup(value, utf8_cut(value, strlen(value), JUNIT_VALUE_MAX));
 }
 
 /* Seconds with a fraction, as "1.5", "1,234.5" (Surefire), "2e-05" (pytest); else 0. */
@@ -284,7 +274,7 @@ static void XMLCALL on_text(void *data, const XML_Char *text, int length)
         return;
     size_t room = JUNIT_TEXT_MAX - all->len;
     parser->c.full = (size_t)length > room;
-    strbuf_add(all, text, cut_at(text, (size_t)length, room));
+    strbuf_add(all, text, utf8_cut(text, (size_t)length, room));
 }
 
 struct junit_parser *junit_parser_new(void (*found)(void *data, const struct ciplug_test *test),

@@ -183,7 +183,8 @@ void results_say_bad(const struct results *results, size_t unit, bool all, struc
         if (!is_bad(&c->test))
             continue;
         if (bad++ < NAMES_SAID)
-            strbuf_addf(&names, "%s%.*s", bad == 1 ? "" : ", ", NAME_CUT, c->test.name);
+            strbuf_addf(&names, "%s%.*s", bad == 1 ? "" : ", ",
+                        (int)utf8_cut(c->test.name, strlen(c->test.name), NAME_CUT), c->test.name);
     }
     strbuf_addf(out, "%zu of %zu case%s failed: %s%s", bad, cases, cases == 1 ? "" : "s",
                 strbuf_text(&names), bad > NAMES_SAID ? ", ..." : "");

@@ -49,7 +49,7 @@ void results_free(struct results *results);
 
 /* Which item each case belongs to. One item, or none: all are its. Else an item that is named by
  * file, class, name or suite of the case, or by several of these, as a path or with dots; where
- * more than one is, the longest. */
+ * more than one is, the longest, if the others are in it ("a.py" in "a.py::test"); else none. */
 void results_match(struct results *results, const char *const *items, size_t n);
 
 /* What some cases came to. */

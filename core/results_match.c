@@ -28,6 +28,15 @@ static const char *ending_of(const char *path, size_t length, bool is_path)
     return slash || is_path ? dot : NULL;
 }
 
+static void add_dots(struct strbuf *out, const char *text, size_t length)
+{
+    for (const char *p = text; p < text + length; p++) {
+        if (p[0] == ':' && p[1] == ':')
+            p++;
+        strbuf_addch(out, *p == '/' || *p == '\\' || *p == ':' ? '.' : *p);
+    }
+}
+
 /* A path without "./" in front, without the ending of its file, and with dots where it has '/',
  * '\' or "::"; so that "./spec/a_spec.rb" and "spec.a_spec" are the same. */
 static void add_dotted(struct strbuf *out, const char *text)
@@ -37,15 +46,8 @@ static void add_dotted(struct strbuf *out, const char *text)
     const char *colons = strstr(text, "::");
     size_t path = colons ? (size_t)(colons - text) : strlen(text);
     const char *end = ending_of(text, path, colons != NULL);
-    for (const char *p = text; *p; p++) {
-        if (end && p == end)
-            p = text + path;
-        if (!*p)
-            break;
-        if (p[0] == ':' && p[1] == ':')
-            p++;
-        strbuf_addch(out, *p == '/' || *p == '\\' || *p == ':' ? '.' : *p);
-    }
+    add_dots(out, text, end ? (size_t)(end - text) : path);
+    add_dots(out, text + path, strlen(text + path));
 }
 
 static char *dotted(const char *text)
@@ -55,12 +57,21 @@ static char *dotted(const char *text)
     return strbuf_detach(&out);
 }
 
+/* `before` and the name of a test, with dots. */
+static char *inside(const char *before, const char *name)
+{
+    struct strbuf out = STRBUF_INIT;
+    strbuf_addf(&out, "%s.", before);
+    add_dots(&out, name, strlen(name));
+    return strbuf_detach(&out);
+}
+
 /* Whether `text` is the item, something in it ("a.B" in "a", "f[1]" of "f"), or it below another
- * folder ("app.a" for "a"). Both are dotted. */
-static bool names_item(const char *text, const char *item, size_t length)
+ * folder ("app.a" for "a"). Both are dotted. It has to begin in the first `most` bytes. */
+static bool names_item(const char *text, size_t most, const char *item, size_t length)
 {
     const char *at = text;
-    while ((at = strstr(at, item))) {
+    while ((at = strstr(at, item)) && (size_t)(at - text) < most) {
         bool begins = at == text || at[-1] == '.';
         bool ends = at[length] == '\0' || at[length] == '.' || at[length] == '[';
         if (begins && ends)
@@ -75,30 +86,62 @@ struct names {
     size_t length;
 };
 
-static size_t longest(const struct names *items, size_t n, const char *const *texts, size_t n_texts)
+/* Where items are looked for. A test may have the name of another's file: so what stands before its
+ * name is where they begin. */
+struct place {
+    const char *text;
+    size_t most;
+};
+
+static bool is_named(const struct names *item, const struct place *places, size_t n)
 {
-    size_t best = RESULTS_NO_UNIT;
     for (size_t i = 0; i < n; i++) {
-        bool named = false;
-        for (size_t k = 0; k < n_texts && !named; k++)
-            named = items[i].length && names_item(texts[k], items[i].dotted, items[i].length);
-        if (named && (best == RESULTS_NO_UNIT || items[i].length > items[best].length))
+        if (item->length && names_item(places[i].text, places[i].most, item->dotted, item->length))
+            return true;
+    }
+    return false;
+}
+
+/* The longest, if it has the others in it: else nobody knows whose the case is. Whether any is
+ * named. */
+static bool longest(const struct names *items, size_t n, const struct place *places,
+                    size_t n_places, size_t *unit)
+{
+    size_t best = 0, named = 0;
+    *unit = RESULTS_NO_UNIT;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_named(&items[i], places, n_places))
+            continue;
+        if (named++ == 0 || items[i].length > items[best].length)
             best = i;
     }
-    return best;
+    for (size_t i = 0; named > 1 && i < n; i++) {
+        if (i == best || !is_named(&items[i], places, n_places))
+            continue;
+        if (items[i].length == items[best].length ||
+            !names_item(items[best].dotted, SIZE_MAX, items[i].dotted, items[i].length))
+            return true;
+    }
+    if (named > 0)
+        *unit = best;
+    return named > 0;
 }
 
 static size_t unit_of(const struct names *items, size_t n, const struct ciplug_test *test)
 {
     AUTO_FREE char *file = dotted(test->file), *classname = dotted(test->classname);
     AUTO_FREE char *name = dotted(test->name), *suite = dotted(test->suite);
-    AUTO_FREE char *in_class = xasprintf("%s.%s", classname, test->name);
-    AUTO_FREE char *in_file = xasprintf("%s.%s", file, in_class);
-    AUTO_FREE char *plain_file = xasprintf("%s.%s", file, test->name);
-    const char *const first[] = {file, in_class, in_file, plain_file, classname};
-    const char *const then[] = {name, suite};
-    size_t unit = longest(items, n, first, ARRAY_SIZE(first));
-    return unit != RESULTS_NO_UNIT ? unit : longest(items, n, then, ARRAY_SIZE(then));
+    AUTO_FREE char *both = xasprintf("%s.%s", file, classname);
+    AUTO_FREE char *in_class = inside(classname, test->name);
+    AUTO_FREE char *in_file = inside(both, test->name);
+    AUTO_FREE char *plain_file = inside(file, test->name);
+    const struct place first[] = {
+        {in_class, strlen(classname)}, {in_file, strlen(both)}, {plain_file, strlen(file)}};
+    const struct place then[] = {{name, SIZE_MAX}, {suite, SIZE_MAX}};
+    size_t unit;
+    if (!longest(items, n, first, ARRAY_SIZE(first), &unit))
+        longest(items, n, then, ARRAY_SIZE(then), &unit);
+    return unit;
 }
 
 void results_match(struct results *results, const char *const *items, size_t n)

@@ -352,6 +352,15 @@ bool utf8_valid(const char *text, size_t length)
     return true;
 }
 
+size_t utf8_cut(const char *text, size_t length, size_t most)
+{
+    if (length <= most)
+        return length;
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
+        most--;
+    return most;
+}
+
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t length)
 {
     const unsigned char *p = data;

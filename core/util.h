@@ -66,6 +66,9 @@ int mkdirs(const char *path, mode_t mode);
 bool str_starts(const char *text, const char *prefix);
 /* Whether `text` is well-formed UTF-8 without NUL (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_valid(const char *text, size_t length);
+/* How much of UTF-8 of that length to keep, so that it is `most` at most and no character is cut.
+ */
+size_t utf8_cut(const char *text, size_t length, size_t most);
 /* FNV-1a, 64 bits, for names of files and keys; not for secrets. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t length);
