@@ -4,7 +4,7 @@
 # once more, with libFuzzer's counters; what comes of it stays in ./fuzz-work.
 
 FUZZ_SECONDS ?= 60
-targets = config github journal mask options quote trailer
+targets = config github journal junit mask options quote results trailer
 work = fuzz-work
 flags = -std=gnu11 -O1 -gline-tables-only -fno-omit-frame-pointer -fno-sanitize-recover=all $(CPPFLAGS) \
 	-I$(srcdir)/core -I$(srcdir)/include -I$(srcdir)/tests/unit -I. -include autoconf.h -DPLUGINDIR='""'
