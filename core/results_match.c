@@ -66,68 +66,130 @@ static char *inside(const char *before, const char *name)
     return strbuf_detach(&out);
 }
 
-/* Whether `text` is the item, something in it ("a.B" in "a", "f[1]" of "f"), or it below another
- * folder ("app.a" for "a"). Both are dotted. It has to begin in the first `most` bytes. */
-static bool names_item(const char *text, size_t most, const char *item, size_t length)
-{
-    const char *at = text;
-    while ((at = strstr(at, item)) && (size_t)(at - text) < most) {
-        bool begins = at == text || at[-1] == '.';
-        bool ends = at[length] == '\0' || at[length] == '.' || at[length] == '[';
-        if (begins && ends)
-            return true;
-        at++;
-    }
-    return false;
-}
+/* ---- the items by their names ---- */
+
+struct name {
+    char *dotted; /* of the item */
+    size_t length, unit;
+    bool twice; /* another item has the same */
+};
 
 struct names {
-    char *dotted; /* of the item */
-    size_t length;
+    struct name *all;
+    size_t *slots; /* by hash; index in `all` and 1; 0: free */
+    size_t n, room, longest;
+    size_t *found; /* in a case */
+    size_t n_found, a_found;
 };
 
-/* Where items are looked for. A test may have the name of another's file: so what stands before its
- * name is where they begin. */
-struct place {
-    const char *text;
-    size_t most;
-};
-
-static bool is_named(const struct names *item, const struct place *places, size_t n)
+/* Where it stands, or would. */
+static size_t *slot_of(const struct names *names, uint64_t hash, const char *text, size_t length)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (item->length && names_item(places[i].text, places[i].most, item->dotted, item->length))
+    size_t at = (size_t)hash & (names->room - 1);
+    for (; names->slots[at]; at = (at + 1) & (names->room - 1)) {
+        const struct name *name = &names->all[names->slots[at] - 1];
+        if (name->length == length && memcmp(name->dotted, text, length) == 0)
+            break;
+    }
+    return &names->slots[at];
+}
+
+static void add_name(struct names *names, const char *item, size_t unit)
+{
+    char *text = dotted(item);
+    size_t length = strlen(text);
+    size_t *slot = slot_of(names, hash_bytes(HASH_START, text, length), text, length);
+    if (length == 0 || *slot) {
+        if (*slot)
+            names->all[*slot - 1].twice = true;
+        free(text);
+        return;
+    }
+    names->all[names->n++] = (struct name){.dotted = text, .length = length, .unit = unit};
+    *slot = names->n;
+    if (length > names->longest)
+        names->longest = length;
+}
+
+static void names_init(struct names *names, const char *const *items, size_t n)
+{
+    *names = (struct names){.all = xcalloc(n + 1, sizeof *names->all), .room = 64};
+    while (names->room < n * 2)
+        names->room *= 2;
+    names->slots = xcalloc(names->room, sizeof *names->slots);
+    for (size_t i = 0; i < n; i++)
+        add_name(names, items[i], i);
+}
+
+static void names_free(struct names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free(names->all[i].dotted);
+    free(names->all);
+    free(names->slots);
+    free(names->found);
+}
+
+/* ---- what a case names ---- */
+
+static bool ends_at(const char *text, size_t at)
+{
+    return text[at] == '\0' || text[at] == '.' || text[at] == '[';
+}
+
+/* Items that the text at `begin` is, or is in ("a.B" in "a", "f[1]" of "f"). */
+static void find_from(struct names *names, const char *text, size_t begin)
+{
+    uint64_t hash = HASH_START;
+    for (size_t n = 1; n <= names->longest && text[begin + n - 1]; n++) {
+        hash = hash_bytes(hash, text + begin + n - 1, 1);
+        size_t index = ends_at(text, begin + n) ? *slot_of(names, hash, text + begin, n) : 0;
+        if (index == 0)
+            continue;
+        ARRAY_GROW(names->found, names->n_found, names->a_found);
+        names->found[names->n_found++] = index - 1;
+    }
+}
+
+/* Also below another folder ("app.a" for "a"). They have to begin in the first `most` bytes. */
+static void find_in(struct names *names, const char *text, size_t most)
+{
+    for (size_t i = 0; i < most && text[i]; i++) {
+        if (i == 0 || text[i - 1] == '.')
+            find_from(names, text, i);
+    }
+}
+
+/* Whether a shorter one is in it. */
+static bool has_in_it(const struct name *name, const struct name *other)
+{
+    const char *at = name->dotted;
+    for (; (at = strstr(at, other->dotted)); at++) {
+        if ((at == name->dotted || at[-1] == '.') && ends_at(at, other->length))
             return true;
     }
     return false;
 }
 
-/* The longest, if it has the others in it: else nobody knows whose the case is. Whether any is
- * named. */
-static bool longest(const struct names *items, size_t n, const struct place *places,
-                    size_t n_places, size_t *unit)
+/* The longest that was found, if it has the others in it: else nobody knows whose the case is. */
+static size_t longest(const struct names *names)
 {
-    size_t best = 0, named = 0;
-    *unit = RESULTS_NO_UNIT;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_named(&items[i], places, n_places))
-            continue;
-        if (named++ == 0 || items[i].length > items[best].length)
-            best = i;
+    const struct name *best = NULL;
+    for (size_t i = 0; i < names->n_found; i++) {
+        const struct name *name = &names->all[names->found[i]];
+        if (!best || name->length > best->length)
+            best = name;
     }
-    for (size_t i = 0; named > 1 && i < n; i++) {
-        if (i == best || !is_named(&items[i], places, n_places))
-            continue;
-        if (items[i].length == items[best].length ||
-            !names_item(items[best].dotted, SIZE_MAX, items[i].dotted, items[i].length))
-            return true;
+    if (!best || best->twice)
+        return RESULTS_NO_UNIT;
+    for (size_t i = 0; i < names->n_found; i++) {
+        if (!has_in_it(best, &names->all[names->found[i]]))
+            return RESULTS_NO_UNIT;
     }
-    if (named > 0)
-        *unit = best;
-    return named > 0;
+    return best->unit;
 }
 
-static size_t unit_of(const struct names *items, size_t n, const struct ciplug_test *test)
+static size_t unit_of(struct names *names, const struct ciplug_test *test)
 {
     AUTO_FREE char *file = dotted(test->file), *classname = dotted(test->classname);
     AUTO_FREE char *name = dotted(test->name), *suite = dotted(test->suite);
@@ -135,26 +197,26 @@ static size_t unit_of(const struct names *items, size_t n, const struct ciplug_t
     AUTO_FREE char *in_class = inside(classname, test->name);
     AUTO_FREE char *in_file = inside(both, test->name);
     AUTO_FREE char *plain_file = inside(file, test->name);
-    const struct place first[] = {
-        {in_class, strlen(classname)}, {in_file, strlen(both)}, {plain_file, strlen(file)}};
-    const struct place then[] = {{name, SIZE_MAX}, {suite, SIZE_MAX}};
-    size_t unit;
-    if (!longest(items, n, first, ARRAY_SIZE(first), &unit))
-        longest(items, n, then, ARRAY_SIZE(then), &unit);
-    return unit;
+    names->n_found = 0;
+    /* A test may have the name of another's file, so what stands before its name is where they
+     * begin. */
+    find_in(names, in_class, strlen(classname));
+    find_in(names, in_file, strlen(both));
+    find_in(names, plain_file, strlen(file));
+    if (names->n_found == 0) {
+        find_in(names, name, SIZE_MAX);
+        find_in(names, suite, SIZE_MAX);
+    }
+    return longest(names);
 }
 
 void results_match(struct results *results, const char *const *items, size_t n)
 {
-    AUTO_FREE struct names *names = xcalloc(n ? n : 1, sizeof *names);
-    for (size_t i = 0; i < n; i++) {
-        names[i].dotted = dotted(items[i]);
-        names[i].length = strlen(names[i].dotted);
-    }
+    struct names names;
+    names_init(&names, items, n > 1 ? n : 0);
     for (size_t i = 0; i < results->n_cases; i++) {
         struct results_case *c = &results->cases[i];
-        c->unit = n <= 1 ? 0 : unit_of(names, n, &c->test);
+        c->unit = n <= 1 ? 0 : unit_of(&names, &c->test);
     }
-    for (size_t i = 0; i < n; i++)
-        free(names[i].dotted);
+    names_free(&names);
 }

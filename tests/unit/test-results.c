@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -290,6 +291,26 @@ static void what_two_items_could_have_is_nobodys(void **state)
     assert_int_equal(UNIT("", "a.T", "n", "", "a.T", "a.T"), NONE);
 }
 
+/* While they are matched, the run stands still. */
+static void many_cases_of_many_items_are_matched_soon(void **state)
+{
+    (void)state;
+    static const char one[] = CASE("", "spec.models.box_999_spec", "opens", "", PASSED);
+    static char names[1000][40];
+    static const char *items[ARRAY_SIZE(names)];
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        snprintf(names[i], sizeof names[i], "spec/models/box_%zu_spec.rb", i);
+        items[i] = names[i];
+    }
+    results_free(&results);
+    for (int i = 0; i < 50000; i++)
+        results_feed(&results, one, sizeof one - 1);
+    clock_t before = clock();
+    results_match(&results, items, ARRAY_SIZE(items));
+    assert_true(clock() - before < 4 * CLOCKS_PER_SEC);
+    assert_int_equal(results.cases[49999].unit, 999);
+}
+
 /* --- sums --- */
 
 static void sums_are_those_of_an_item(void **state)
@@ -395,6 +416,7 @@ int main(void)
         cmocka_unit_test(parts_of_words_are_nobodys),
         cmocka_unit_test(a_test_named_as_another_items_file_stays_where_it_is),
         cmocka_unit_test(what_two_items_could_have_is_nobodys),
+        cmocka_unit_test(many_cases_of_many_items_are_matched_soon),
         cmocka_unit_test(sums_are_those_of_an_item),
         cmocka_unit_test(the_bad_are_named),
         cmocka_unit_test(long_names_are_cut),
