@@ -2,20 +2,27 @@
 # SPDX-License-Identifier: MIT
 """71: The console says green, the report says red, the status says neither.
 
-Console, JUnit report and exit status are made from the same events by one fold, live and from the journal: they have the
+Console, JUnit, TAP and HTML reports and exit status are made from the same events, live and from the journal: they have the
 same sums, each of which is what was planned, and a run that is not status 0 has no green report."""
+import collections
 import os
 import random
 import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import htmlpage  # noqa: E402
 import journal  # noqa: E402
 import junit  # noqa: E402
+import tap  # noqa: E402
+from cases import TOOL  # noqa: E402
 from harness import Case, main  # noqa: E402
 
-ROUNDS = min(40, 2 * int(os.environ.get("CIPLUG_TEST_REPEATS", "20")))
-RUNS = min(12, int(os.environ.get("CIPLUG_TEST_REPEATS", "12")))
+# More journals and runs than in each `make check`: CIPLUG_TEST_SUMS of each.
+MORE = os.environ.get("CIPLUG_TEST_SUMS")
+ROUNDS = int(MORE or min(40, 2 * int(os.environ.get("CIPLUG_TEST_REPEATS", "20"))))
+RUNS = int(MORE or min(12, int(os.environ.get("CIPLUG_TEST_REPEATS", "12"))))
+REPORTS = ("junit", "tap", "html")
 BAD = ("failed", "signaled", "timeout", "error", "cancelled")
 
 
@@ -28,9 +35,14 @@ class Sums(Case):
         counts.update({name: int(number) for number, name in re.findall(r"(\d+) (\w+)", line[2])})
         return int(line[1]), counts
 
-    def agree(self, counts, planned, console_text, report):
-        """Console and report have these sums. Where nothing else is red, a case `run` stands for the run itself."""
+    def agree(self, counts, planned, console_text, name):
+        """Console and the reports NAME.junit and so on have these sums. Where nothing else is red, a case `run` stands for
+        the run itself."""
+        report = junit.Report(self.dir / f"{name}.junit")
         self.assertEqual(self.console(console_text), (planned, counts))
+        self.assertEqual(htmlpage.Page((self.dir / f"{name}.html").read_bytes()).ledger(), dict(counts, planned=planned))
+        points = tap.Document((self.dir / f"{name}.tap").read_text().splitlines()).leaves()
+        self.assertEqual(collections.Counter(point.diagnostic["outcome"] for point in points), collections.Counter(+collections.Counter(counts)))
         self.assertEqual(report.wrong_sums(), [])
         extra = report.names(suite="run")
         self.assertEqual(report.count("passed"), counts["passed"])
@@ -40,6 +52,7 @@ class Sums(Case):
         self.assertEqual(report.count(), sum(counts.values()) + len(extra))
         if extra:
             self.assertEqual(sum(counts[name] for name in BAD), 0, "red anyway")
+        return report
 
     def test_random_journals(self):
         for number in range(ROUNDS):
@@ -60,12 +73,33 @@ class Sums(Case):
         ledger = dict(counts, planned=planned, flaky=0, allowed=0)
         made.add("run_finished", exit_status=status, reason=None, ledger=ledger)
         made.write()
-        ended = self.verb("report", run, "--to", "console", "--to", f"junit={run}.xml")
+        ended = self.verb("report", run, "--to", "console", *self.to(run))
         self.assertEqual(ended.status, 0, ended.all)
-        report = junit.Report(self.dir / f"{run}.xml")
-        self.agree(counts, planned, ended.out, report)
+        report = self.agree(counts, planned, ended.out, run)
         self.assertEqual(report.count("failure") + report.count("error") == 0, status == 0)
         self.assertIn(f"(status {status})" if status else "passed", ended.out)
+
+    @staticmethod
+    def to(name):
+        return [word for report in REPORTS for word in ("--to", f"{report}={name}.{report}")]
+
+    @staticmethod
+    def judged(chance, command, items, records, counts):
+        """A batch whose results tell its items apart: verdicts of their own, some of which are tried again."""
+        number = command["number"] + 100
+        for k, item in enumerate(items):
+            records.append(("test_finished", {"step": command["step"], "cleanup": command["cleanup"], "number": command["number"], "attempt": 1,
+                                              "item": item, "name": "x", "outcome": chance.choice(("passed", "failed", "error", "skipped"))}))
+        records.append(("command_finished", dict(command, attempt=1, final=False, outcome="failed", flags=["judged"])))
+        for k, item in enumerate(items):
+            single = dict(command, number=number + k, item=item, items=None)
+            outcome, again = chance.choice(("passed", "failed", "skipped")), chance.random() < 0.3
+            records.append(("command_finished", dict(single, attempt=1, final=not again, outcome="failed" if again else outcome, batch=command["number"])))
+            if again:
+                records.append(("command_started", dict(single, attempt=2)))
+                records.append(("command_finished", dict(single, attempt=2, final=True, outcome=outcome)))
+            if not command["cleanup"]:
+                counts[outcome] += 1
 
     def one_step(self, chance, made, step, cleanup, counts):
         records, units = [], 0
@@ -75,6 +109,10 @@ class Sums(Case):
                        "item": items[0] if len(items) == 1 else None, "items": items if len(items) > 1 else None}
             attempts = chance.choice([1, 1, 1, 2, 3])
             units += max(1, len(items))
+            if len(items) > 1 and chance.random() < 0.4:
+                records.append(("command_started", dict(command, attempt=1)))
+                self.judged(chance, command, items, records, counts)
+                continue
             for attempt in range(1, attempts + 1):
                 final = attempt == attempts
                 outcome = chance.choice(journal.OUTCOMES) if final and chance.random() < 0.5 else "passed" if final else "failed"
@@ -97,27 +135,31 @@ class Sums(Case):
 
     def one_run(self, chance):
         """Live, and made from the journal again: byte by byte the same report."""
-        ini = "[ciplug]\nplugins = junit\nskip_codes = 77\nretry_delay = 10ms\n"
+        self.write("tool", TOOL)
+        ini = f"[ciplug]\nplugins = {' '.join(REPORTS)}\nskip_codes = 77\nretry_delay = 10ms\n"
+        ini += "".join(f"[{name}]\nfile = live.{name}\n" for name in REPORTS)
         for step in range(chance.randrange(1, 4)):
             ini += f"[step s{step}]\n" + chance.choice(["", "needs =\n"]) + chance.choice(["", "retries = 1\n"])
             ini += chance.choice(["count = 5\n", "items = a b c d e\n", "items = a b c d e f\nbatch = 2\n"])
             ini += chance.choice(["", "", "fail_fast = yes\n", "allow_failure = yes\n"])
             code = chance.choice(["0", "0", "77", "1", "$((CI_COMMAND_NUMBER % 2))", "$((CI_COMMAND_NUMBER % 2 * 77))", "$((CI_ATTEMPT % 2))"])
             ini += "command = " + chance.choice([f"exit {code}", f"exit {code}", "kill -9 $$", f"test ! -e x{step} || exit {code}"]) + "\n"
+        if chance.random() < 0.5:
+            ini += f"[step r]\nneeds =\nitems = {' '.join(chance.choices(('a', 'bad', 'skip', 'none', 'flaky', 'b'), k=4))}\nbatch = 3\n" \
+                   "command = sh tool r-{run}-{number}-{attempt}.xml {items}\nresults = r-{run}-{number}-{attempt}.xml\n"
         ini += "[cleanup c]\ncommand = exit " + chance.choice(["0", "1"]) + "\n"
         ended = self.ci(ini, *chance.choice([[], ["--keep-going"], ["--fail-fast"]]))
-        live = self.read("junit.xml")
-        again = self.verb("report", "--to", "console", "--to", "junit=again.xml")
+        again = self.verb("report", "--to", "console", *self.to("again"))
         self.assertEqual(again.status, 0, again.all)
-        self.assertEqual(self.read("again.xml"), live, "not what the journal says")
+        for name in REPORTS:
+            self.assertEqual((self.dir / f"again.{name}").read_bytes(), (self.dir / f"live.{name}").read_bytes(), "not what the journal says")
         run = self.run_of()
         last = run.last("run_finished")
         self.assertEqual(last["exit_status"], ended.status)
         counts, planned = run.counted(), last["ledger"]["planned"]
         self.assertEqual(sum(counts.values()), planned)
-        report = junit.Report(self.dir / "junit.xml")
-        self.agree(counts, planned, ended.out, report)
-        self.agree(counts, planned, again.out, report)
+        self.agree(counts, planned, ended.out, "live")
+        self.agree(counts, planned, again.out, "again")
         allowed = last["ledger"]["allowed"]
         if sum(counts[name] for name in BAD) > allowed:
             self.assertNotEqual(ended.status, 0)
