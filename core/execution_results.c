@@ -389,7 +389,10 @@ static bool tells_of_items(const struct execution *execution)
         results_sum(results, i, &some);
         bad += some.bad;
     }
-    return none.bad == 0 && (bad > 0 || execution->result.outcome == CIPLUG_PASSED);
+    /* Nor does what a command left behind, where that is a failure. */
+    bool leaked = (execution->result.flags & CIPLUG_FLAG_LEAKED) &&
+                  execution->task->step->on_leak == ON_LEAK_FAIL;
+    return none.bad == 0 && !leaked && (bad > 0 || execution->result.outcome == CIPLUG_PASSED);
 }
 
 static void judge_items(struct execution *execution)

@@ -204,7 +204,7 @@ static void emit_verdict(struct run *run, const struct execution *execution, siz
     launch_free(&launch);
 }
 
-void run_emit_verdicts(struct run *run, const struct execution *execution)
+void run_emit_verdicts(struct run *run, struct execution *execution)
 {
     struct task *batch = execution->task;
     bool passed = false;
@@ -213,6 +213,8 @@ void run_emit_verdicts(struct run *run, const struct execution *execution)
         if (!verdict->task || !verdict->ending.outcome)
             continue;
         emit_verdict(run, execution, i);
+        if (verdict->ending.final && outcome_bad(verdict->task->outcome))
+            run_note_place(run, execution);
         passed |= verdict->ending.final && verdict->task->outcome == CIPLUG_PASSED;
     }
     /* For items_from: what those that passed have printed stands together. */

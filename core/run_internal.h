@@ -97,7 +97,7 @@ void run_emit_output(struct run *run, struct execution *execution, int stream, c
 /* The cases that its JUnit files tell. */
 void run_emit_tests(struct run *run, const struct execution *execution);
 /* After it: what they say of each of its items. */
-void run_emit_verdicts(struct run *run, const struct execution *execution);
+void run_emit_verdicts(struct run *run, struct execution *execution);
 /* What never starts. */
 void run_emit_dropped(struct run *run, struct task *task, int outcome, const char *reason);
 void run_emit_notice(struct run *run, const char *format, ...)

@@ -217,6 +217,13 @@ class Batches(Results):
         self.assertEqual(ended.status, 0, ended.all)
         self.assertEqual(self.by_item()["bad"]["flags"], ["allowed"])
 
+    def test_what_a_batch_left_behind_is_its_failure(self):
+        """No verdict on an item makes up for it."""
+        ended = self.step("items = a bad", "on_leak = fail", "retries = 1", "retry_delay = none", "batch = 9", "workers = 1",
+                          "command = if [ {attempt} = 1 ]; then sleep 50008 & sh tool r{number}.xml {items}; else sh tool r{number}.xml ok; fi",
+                          "results = r{number}.xml")
+        self.assertEqual(self.starts(), 3, ended.all)
+
     def test_what_they_printed_is_read_once(self):
         ended = self.ci("[step s]\nitems = a b\nbatch = 9\ncommand = echo line; sh tool r.xml {items}\nresults = r.xml\n"
                         "[step t]\nitems_from = s\ncommand = true\n")
