@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whose code is running: should a plugin crash, or call exit(), the last line names it. What was
- * journaled stays, and the hands kill what runs when they see our end.
+ * Whose code is running: should a plugin crash, call exit() or _exit(), or never return, a line
+ * names it. What was journaled stays, and the hands kill what runs when they see our end.
+ *
+ * A thread looks once a second. After 10 s in one call it says so. After 2 s the signals that end a
+ * run are taken from the loop, which does not see them: one ends ciplug 5 s later, or a second one
+ * at once, and the loop gets it if the plugin returns before.
  */
 #ifndef CIPLUG_CORE_PLUGIN_CALL_H
 #define CIPLUG_CORE_PLUGIN_CALL_H
 
-#include <sys/types.h>
+#include "surroundings.h"
 
 /* Around each call of a plugin's code, which may call the core, which may call another plugin.
  * `name` must outlive the call. */
@@ -17,7 +21,7 @@
         plugin_call_leave(outer_plugin);                                                           \
     } while (0)
 
-/* The same for the first calls: current folder and umask are afterwards as they were, so that
+/* The same for the first calls: also current folder and umask are afterwards as they were, so that
  * relative paths mean what the caller meant. */
 #define PLUGIN_FIRST_CALL(name, ...)                                                               \
     do {                                                                                           \
@@ -26,17 +30,10 @@
         surroundings_restore(&surroundings);                                                       \
     } while (0)
 
-struct surroundings {
-    int folder;
-    mode_t mask;
-};
-struct surroundings surroundings_keep(void);
-void surroundings_restore(struct surroundings *kept);
-
 const char *plugin_call_enter(const char *name);
 void plugin_call_leave(const char *outer);
 
-/* From now on fatal signals and exit() are answered. Only in the process that loads plugins: what
+/* From now on all that is answered. Only in the process that loads plugins: what
  * is forked would keep it. */
 void plugin_call_guard(void);
 /* main is about to return: exit() is as it should be. */

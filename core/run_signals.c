@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run_internal.h"
 #include "safeguard.h"
+#include "surroundings.h"
 #include "util.h"
 
 #include <poll.h>
@@ -211,6 +212,7 @@ void run_watch_signals(struct run *run)
         uv_unref((uv_handle_t *)&run->signals[i]);
     }
     watch_stop_signal(run);
+    surroundings_keep_signals();
     uv_timer_init(&run->loop, &run->rush);
     run->rush.data = run;
 }
@@ -234,12 +236,14 @@ const volatile bool *run_signals_while_waiting(struct run *run)
             (watched[i] == SIGHUP && !run->options->hangup_ignored))
             (void)sigaction(watched[i], &action, NULL);
     }
+    surroundings_keep_signals();
     interrupted = run->stop_waiting;
     return &interrupted;
 }
 
 void run_unwatch_signals(struct run *run)
 {
+    surroundings_forget_signals();
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
         uv_close((uv_handle_t *)&run->signals[i], NULL);
     uv_close((uv_handle_t *)&run->rush, NULL);

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,7 +31,10 @@ static _Noreturn void out_of_memory(void)
     static const char text[] = "ciplug: out of memory\n";
     ssize_t ignored = write(2, text, sizeof text - 1);
     (void)ignored;
-    _exit(3);
+    /* Not by _exit(), which plugin_call.c answers: a plugin for which we are at work is not to
+     * blame. */
+    for (;;)
+        (void)syscall(SYS_exit_group, 3);
 }
 
 static void *checked(void *memory)

@@ -3,7 +3,7 @@
 """52: A plugin prints to standard output, changes folder, umask, locale and signals, leaks descriptors.
 
 Machine output stays valid, since standard output is ciplug's own and what a plugin prints goes to standard error; the run's
-files, numbers and commands are the same as without."""
+files, numbers and commands are the same as without. Signals and locale are put back after each call, and the plugin is named."""
 import json
 import os
 import re
@@ -154,7 +154,34 @@ class Misbehaves(Case):
                 self.assertEqual(running.wait().status, 128 + signal.SIGTERM)
                 (self.dir / "there").unlink()
 
+    def test_the_end_of_a_run_by_a_signal_that_was_changed_in_it(self):
+        """A builder or a reporter ignored it while the run went on; nobody may outlive it either way."""
+        for where in ("last", "event"):
+            with self.subTest(where=where):
+                shutil.rmtree(self.dir / ".ciplug", ignore_errors=True)
+                running = self.start(INI + "[step wait]\ncommand = touch there; sleep 600\n",
+                                     env={"CIPLUG_TEST_RUDE": f"{where}:misbehave"})
+                self.wait_file("there")
+                running.send(signal.SIGTERM)
+                ended = running.wait()
+                self.assertEqual(ended.status, 128 + signal.SIGTERM, ended.all)
+                self.assertIn("plugin 'rude' has changed what a signal does", ended.err)
+                self.assertEqual(self.run_of().last("run_finished")["exit_status"], 128 + signal.SIGTERM)
+                (self.dir / "there").unlink()
+
+    def test_other_plugins_write_no_commas(self):
+        """A locale that was set in one callback is gone in the next, which may be another plugin's."""
+        if not (SHOP.dir / "de_DE.UTF-8").exists():
+            self.skipTest("no locale with a decimal comma can be made here (localedef, de_DE)")
+        for where in ("constructor", "open", "last", "event"):
+            with self.subTest(where=where):
+                ended = self.passes(INI, env={"CIPLUG_TEST_RUDE": f"{where}:locale"})
+                self.assertEqual(self.read("number"), "0.5\n")
+                self.assertIn("plugin 'rude' has changed the locale", ended.err)
+
 
 if __name__ == "__main__":
     main(controls={"private_output": "Misbehaves.test_machine_output_stays_valid",
-                   "folder_after_plugins": "Misbehaves.test_the_runs_files_are_where_they_belong"})
+                   "folder_after_plugins": "Misbehaves.test_the_runs_files_are_where_they_belong",
+                   "signals_after_plugins": "Misbehaves.test_the_end_of_a_run_by_a_signal_that_was_changed_in_it",
+                   "locale_after_plugins": "Misbehaves.test_other_plugins_write_no_commas"})

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct ciplug_api *rude_api;
@@ -58,6 +60,55 @@ static void misbehave(void)
     }
 }
 
+/* The test may go on. */
+static void say_here(void)
+{
+    FILE *file = fopen("here", "w");
+    if (file)
+        fclose(file);
+}
+
+/* Until the test has a file there. */
+static void take_a_while(void)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    say_here();
+    while (access("enough", F_OK) != 0)
+        nanosleep(&moment, NULL);
+}
+
+/* For ever; with what would end it out of the way. */
+static void stay(int busy)
+{
+    volatile int forever = 1;
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    signal(SIGTERM, SIG_IGN);
+    say_here();
+    while (forever) {
+        if (!busy)
+            pause();
+    }
+}
+
+/* What a child of it does is no end of ciplug. */
+static void leave_in_a_child(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+        abort();
+}
+
+static void change_locale(void)
+{
+    locale_t own = newlocale(LC_ALL_MASK, "", (locale_t)0);
+    if (!setlocale(LC_ALL, "") || !own || !uselocale(own))
+        fprintf(stderr, "no locale\n");
+}
+
 static void do_it(const char *what)
 {
     volatile char start = 0;
@@ -77,6 +128,18 @@ static void do_it(const char *what)
         quick_exit(0);
     else if (strcmp(what, "thread") == 0)
         leave_in_a_thread();
+    else if (strcmp(what, "_exit") == 0)
+        _exit(0);
+    else if (strcmp(what, "_Exit") == 0)
+        _Exit(0);
+    else if (strcmp(what, "fork") == 0)
+        leave_in_a_child();
+    else if (strcmp(what, "stay") == 0 || strcmp(what, "spin") == 0)
+        stay(what[1] == 'p');
+    else if (strcmp(what, "slow") == 0)
+        take_a_while();
+    else if (strcmp(what, "locale") == 0)
+        change_locale();
     else if (strcmp(what, "misbehave") == 0)
         misbehave();
 }
@@ -118,11 +181,23 @@ static int rude_build(void *self, const struct ciplug_command *command,
     return inner ? rude_api->argv_append(out, inner) : -1;
 }
 
+/* Another plugin's numbers would look like this. */
+static void note_locale(void)
+{
+    FILE *file = fopen("number", "w");
+    if (!file)
+        return;
+    fprintf(file, "%.1f\n", 0.5);
+    fclose(file);
+}
+
 static void rude_event(void *self, const struct ciplug_event *event)
 {
     (void)self;
     if (event->kind == CIPLUG_COMMAND_FINISHED && strcmp(event->step, "last") == 0)
         here("event");
+    if (event->kind == CIPLUG_STEP_FINISHED && strcmp(event->step, "last") == 0)
+        note_locale();
 }
 
 static int rude_finish(void *self)
@@ -137,7 +212,7 @@ static const struct ciplug_builder rude_builder = {
 static const struct ciplug_builder *const rude_builders[] = {&rude_builder, NULL};
 static const struct ciplug_reporter rude_reporter = {
     .size = sizeof rude_reporter,
-    .events = CIPLUG_COMMAND_FINISHED,
+    .events = CIPLUG_COMMAND_FINISHED | CIPLUG_STEP_FINISHED,
     .event = rude_event,
     .finish = rude_finish,
 };

@@ -256,8 +256,7 @@ static void built_in_plugins_are_like_others(void **state)
     assert_non_null(console);
     assert_string_equal(console->path, "built in");
     assert_ptr_equal(must_load(plugins, "console"), console);
-    const struct ciplug_plugin wrong = {
-        .size = sizeof wrong, .abi_major = 9, .name = "wrong"};
+    const struct ciplug_plugin wrong = {.size = sizeof wrong, .abi_major = 9, .name = "wrong"};
     assert_null(plugins_add(plugins, &wrong, "built in"));
     assert_non_null(strstr(fixtures_lines, "plugin 'wrong': its table says ABI 9"));
 }
