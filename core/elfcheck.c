@@ -16,6 +16,9 @@
 /* Notes are a few hundred bytes; whoever has more than this in one segment is not read further. */
 #define NOTES_MAX (UINT64_C(64) << 10)
 
+/* Nor are more bytes of symbols than this, or of their names. */
+#define SYMBOLS_MAX (UINT64_C(16) << 20)
+
 /* The linker puts it in front of every program: the header of the one that runs. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
@@ -258,4 +261,52 @@ int elfcheck(int fd, struct elf_abi *abi, struct strbuf *why)
     if (read_at(&file, &header, sizeof header, 0) || check_header(&file, &header))
         return -1;
     return check_segments(&file, &header, abi);
+}
+
+/* The table of dynamic symbols and its strings, from the sections. Both are within the file. */
+static bool find_symbols(const struct elf_file *file, ElfW(Shdr) * symbols, ElfW(Shdr) * strings)
+{
+    ElfW(Ehdr) header;
+    if (read_at(file, &header, sizeof header, 0) || header.e_shentsize != sizeof *symbols)
+        return false;
+    for (size_t i = 0; i < header.e_shnum; i++) {
+        if (read_at(file, symbols, sizeof *symbols, header.e_shoff + i * sizeof *symbols))
+            return false;
+        if (symbols->sh_type != SHT_DYNSYM || symbols->sh_link >= header.e_shnum)
+            continue;
+        uint64_t at = header.e_shoff + symbols->sh_link * sizeof *strings;
+        return read_at(file, strings, sizeof *strings, at) == 0 &&
+               within(file->size, symbols->sh_offset, symbols->sh_size) &&
+               within(file->size, strings->sh_offset, strings->sh_size);
+    }
+    return false;
+}
+
+static bool is_exported(const ElfW(Sym) * symbol, const char *name, const char *strings,
+                        size_t length)
+{
+    size_t size = strlen(name) + 1;
+    return symbol->st_shndx != SHN_UNDEF && within(length, symbol->st_name, size) &&
+           memcmp(strings + symbol->st_name, name, size) == 0;
+}
+
+bool elfcheck_lacks(int fd, const char *name)
+{
+    AUTO_STRBUF struct strbuf why = STRBUF_INIT;
+    struct stat st;
+    ElfW(Shdr) table, texts;
+    struct elf_file file = {fd, fstat(fd, &st) ? 0 : (uint64_t)st.st_size, &why};
+    if (!find_symbols(&file, &table, &texts) || table.sh_size > SYMBOLS_MAX ||
+        texts.sh_size > SYMBOLS_MAX)
+        return false;
+    AUTO_FREE char *strings = xmalloc(texts.sh_size + 1);
+    AUTO_FREE ElfW(Sym) *symbols = xmalloc(table.sh_size + 1);
+    if (read_at(&file, strings, texts.sh_size, texts.sh_offset) ||
+        read_at(&file, symbols, table.sh_size, table.sh_offset))
+        return false;
+    for (size_t i = 0; i < table.sh_size / sizeof *symbols; i++) {
+        if (is_exported(&symbols[i], name, strings, texts.sh_size))
+            return false;
+    }
+    return true;
 }

@@ -9,6 +9,7 @@
 
 #include "strbuf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct elf_abi {
@@ -21,5 +22,8 @@ struct elf_abi {
  * the offset of `fd` does not matter. 0, or -1 and the reason, one line without newline, in `why`.
  */
 int elfcheck(int fd, struct elf_abi *abi, struct strbuf *why);
+/* After it: whether it is sure that the file exports no symbol of that name. A file without sections
+ * does not tell. */
+bool elfcheck_lacks(int fd, const char *name);
 
 #endif

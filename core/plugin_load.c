@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ENTRY "ciplug_plugin"
+
 /* Names that have a meaning of their own in the file: [ciplug], [step X], env.X, matrix.X. */
 static bool is_reserved(const char *name)
 {
@@ -121,6 +123,15 @@ static int check_abi(const struct elf_abi *abi, struct strbuf *why)
     return 0;
 }
 
+/* Before its constructors run; dlsym() has the last word. */
+static int check_entry(int fd, struct strbuf *why)
+{
+    if (!elfcheck_lacks(fd, ENTRY) || !SAFEGUARD(entry_before_code))
+        return 0;
+    strbuf_addstr(why, "it has no entry " ENTRY "()");
+    return -1;
+}
+
 static const char *load_error(const char *link)
 {
     const char *text = dlerror();
@@ -145,15 +156,15 @@ static const struct ciplug_plugin *run_entry(int *fd, struct strbuf *why)
     }
     *fd = -1;
     const struct ciplug_plugin *(*entry)(void);
-    void *symbol = dlsym(handle, "ciplug_plugin");
+    void *symbol = dlsym(handle, ENTRY);
     if (!symbol) {
-        strbuf_addstr(why, "it has no entry ciplug_plugin()");
+        strbuf_addstr(why, "it has no entry " ENTRY "()");
         return NULL;
     }
     memcpy(&entry, &symbol, sizeof entry);
     const struct ciplug_plugin *table = entry();
     if (!table)
-        strbuf_addstr(why, "its entry ciplug_plugin() returned nothing");
+        strbuf_addstr(why, "its entry " ENTRY "() returned nothing");
     return table;
 }
 
@@ -163,7 +174,7 @@ static struct plugin *load_file(struct plugins *plugins, int *fd, const char *na
 {
     struct plugin *plugin = NULL;
     struct elf_abi abi;
-    if (elfcheck(*fd, &abi, why) == 0 && check_abi(&abi, why) == 0) {
+    if (elfcheck(*fd, &abi, why) == 0 && check_abi(&abi, why) == 0 && check_entry(*fd, why) == 0) {
         const struct ciplug_plugin *table;
         PLUGIN_FIRST_CALL(name, table = run_entry(fd, why));
         if (table)

@@ -20,10 +20,14 @@ LENGTHS = int(os.environ.get("CIPLUG_TEST_REPEATS", "40"))
 
 
 def setUpModule():  # pylint: disable=invalid-name
-    SHOP.build("rude.c", "good", "-DFIXTURE")
+    SHOP.build("constructor.c", "good")
 
 
 class BadFiles(Case):
+    def setUp(self):
+        super().setUp()
+        self.env["CIPLUG_TEST_TOUCH"] = str(self.dir / "touched")
+
     def good(self):
         return (SHOP.dir / "good.so").read_bytes()
 
@@ -42,6 +46,7 @@ class BadFiles(Case):
         for text in texts:
             self.assertIn(text, ended.err)
         self.assertEqual((self.runs(), (self.dir / "ran").exists()), ([], False))
+        self.assertFalse((self.dir / "touched").exists(), "its constructor ran")
         return ended
 
     def test_another_machine(self):
@@ -86,7 +91,7 @@ class BadFiles(Case):
             self.plant(data[:length])
             ended = self.ci(f"[ciplug]\nplugins = shell {self.dir}/bad.so\n[step s]\ncommand = touch ran\n")
             self.count(repeats=1)
-            if ended.status != 2 or len(ended.err.splitlines()) != 1:
+            if ended.status != 2 or len(ended.err.splitlines()) != 1 or (self.dir / "touched").exists():
                 crashed.append((length, ended.status, ended.err))
         self.count(losses=len(crashed))
         self.assertEqual(crashed, [])

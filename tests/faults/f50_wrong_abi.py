@@ -16,12 +16,25 @@ SHOP = plugin.Workshop()
 unittest.addModuleCleanup(SHOP.close)
 
 
+def without_sections(path, to):
+    """As sstrip makes them: e_shoff and e_shnum are 0. (Of this machine, so the header's fields are where these are.)"""
+    data = bytearray(path.read_bytes())
+    wide = data[4] == 2
+    offset, number = (40, 60) if wide else (32, 48)
+    data[offset:offset + (8 if wide else 4)] = bytes(8 if wide else 4)
+    data[number:number + 2] = bytes(2)
+    to.write_bytes(data)
+    to.chmod(0o755)
+
+
 def setUpModule():  # pylint: disable=invalid-name
     SHOP.build("constructor.c", "constructor")
     (SHOP.dir / "other").mkdir()
     plugin.build("constructor.c", SHOP.dir / "other" / "constructor.so", "-DFIXTURE_MAJOR=2")
     SHOP.build("abi-minor.c", "abi-minor")
     SHOP.build("no-entry.c", "no-entry")
+    (SHOP.dir / "stripped").mkdir()
+    without_sections(SHOP.dir / "no-entry.so", SHOP.dir / "stripped" / "no-entry.so")
     SHOP.build("no-note.c", "no-note")
     SHOP.build("undefined.c", "undefined")
     for fixture in ("SIZE", "MAJOR", "NAME", "OPTION_DEFAULT", "BUILDER_BUILD", "REPORTER", "ADVISOR"):
@@ -34,7 +47,7 @@ class Abi(Case):
         super().setUp()
         self.env["CIPLUG_TEST_TOUCH"] = str(self.dir / "touched")
 
-    def rejects(self, name, *texts):
+    def rejects(self, name, *texts, loaded=False):
         for how in ("run", "list", "check", "plugins"):
             with self.subTest(name=name, how=how):
                 self.count(repeats=1)
@@ -44,10 +57,10 @@ class Abi(Case):
                 for text in texts:
                     self.assertIn(text, ended.err)
                 self.assertEqual((self.runs(), (self.dir / "ran").exists()), ([], False))
+                self.assertEqual((self.dir / "touched").exists(), loaded, "its constructor ran")
 
     def test_no_code_of_another_abi_runs(self):
         self.rejects("other/constructor.so", "built for ABI 2, this ciplug has 0")
-        self.assertFalse((self.dir / "touched").exists(), "its constructor ran")
 
     def test_the_constructor_would_have_been_seen(self):
         self.passes(f"[ciplug]\nplugins = shell {SHOP.dir}/constructor.so\n[step s]\ncommand = true\n")
@@ -62,6 +75,10 @@ class Abi(Case):
     def test_no_entry(self):
         self.rejects("no-entry.so", "no entry ciplug_plugin()")
 
+    def test_no_entry_and_no_table_that_would_tell(self):
+        """Without sections it is only seen when it is loaded."""
+        self.rejects("stripped/no-entry.so", "no entry ciplug_plugin()", loaded=True)
+
     def test_a_function_that_nobody_has(self):
         self.rejects("undefined.so", "missing_function")
 
@@ -73,4 +90,4 @@ class Abi(Case):
 
 
 if __name__ == "__main__":
-    main(controls={"abi_before_code": "Abi.test_no_code_of_another_abi_runs"})
+    main(controls={"abi_before_code": "Abi.test_no_code_of_another_abi_runs", "entry_before_code": "Abi.test_no_entry"})

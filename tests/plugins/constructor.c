@@ -5,21 +5,12 @@
  */
 #include <ciplug/plugin.h>
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "touch.h"
 
 #ifdef FIXTURE_MAJOR
 #undef CIPLUG_ABI_MAJOR
 #define CIPLUG_ABI_MAJOR FIXTURE_MAJOR
 #endif
-
-static void __attribute__((constructor)) leave_a_file(void)
-{
-    const char *path = getenv("CIPLUG_TEST_TOUCH");
-    FILE *file = path ? fopen(path, "w") : NULL;
-    if (file)
-        fclose(file);
-}
 
 static const struct ciplug_plugin constructor_plugin = {
     .size = sizeof constructor_plugin,

@@ -4,6 +4,8 @@
  */
 #include <ciplug/plugin.h>
 
+#include "touch.h"
+
 #undef CIPLUG_EXPORT
 #define CIPLUG_EXPORT __attribute__((visibility("hidden")))
 

@@ -2,6 +2,8 @@
  *
  * Any shared object: no note.
  */
+#include "touch.h"
+
 int just_a_library(void);
 
 int just_a_library(void)

@@ -4,6 +4,8 @@
  */
 #include <ciplug/plugin.h>
 
+#include "touch.h"
+
 int missing_function(void);
 
 static void undefined_close(void *self)
