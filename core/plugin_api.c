@@ -3,6 +3,7 @@
 #include "atomicfile.h"
 #include "intent.h"
 #include "msg.h"
+#include "plugin_call.h"
 #include "safeguard.h"
 #include "util.h"
 
@@ -10,9 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The api is the first member of the plugin it was made for. */
+static const struct plugin *plugin_of(const struct ciplug_api *api)
+{
+    return (const struct plugin *)(const void *)api;
+}
+
+/* Whether a call comes from another thread, or after close(). */
+static bool refused(const struct ciplug_api *api)
+{
+    const struct plugin *plugin = plugin_of(api);
+    return plugin_call_elsewhere(plugin->table.name) || plugin->closed;
+}
+
 static int api_argv_add(struct ciplug_argv *out, const char *word)
 {
-    if (!out || !word)
+    if (!out || !word || plugin_call_elsewhere(NULL))
         return -1;
     strv_push(&out->argv.words, word);
     return 0;
@@ -20,7 +34,7 @@ static int api_argv_add(struct ciplug_argv *out, const char *word)
 
 static int api_argv_append(struct ciplug_argv *out, const struct ciplug_argv *inner)
 {
-    if (!out || !inner || out == inner)
+    if (!out || !inner || out == inner || plugin_call_elsewhere(NULL))
         return -1;
     /* Not argv_copy(): a variable that both have stands there once, the inner one wins. */
     struct argv more = inner->argv;
@@ -41,7 +55,7 @@ static bool is_variable(const char *name)
 
 static int api_argv_env(struct ciplug_argv *out, const char *name, const char *value)
 {
-    if (!out || !name || !value || !is_variable(name))
+    if (!out || !name || !value || !is_variable(name) || plugin_call_elsewhere(NULL))
         return -1;
     AUTO_STRBUF struct strbuf assignment = STRBUF_INIT;
     strbuf_addf(&assignment, "%s=%s", name, value);
@@ -52,7 +66,7 @@ static int api_argv_env(struct ciplug_argv *out, const char *name, const char *v
 /* Always in quotes: what a word means is not left to whatever shell is there. */
 static int api_argv_join(struct ciplug_argv *out, size_t first)
 {
-    if (!out || first >= out->argv.words.n)
+    if (!out || first >= out->argv.words.n || plugin_call_elsewhere(NULL))
         return -1;
     struct strbuf line = STRBUF_INIT;
     strbuf_addstr(&line, "exec");
@@ -76,15 +90,11 @@ static int api_argv_join(struct ciplug_argv *out, size_t first)
     return 0;
 }
 
-/* The api is the first member of the plugin it was made for. */
-static const struct plugin *plugin_of(const struct ciplug_api *api)
-{
-    return (const struct plugin *)(const void *)api;
-}
-
 static const char *api_option(const struct ciplug_api *api, const struct ciplug_command *command,
                               const char *name)
 {
+    if (refused(api))
+        return NULL;
     const struct plugin *plugin = plugin_of(api);
     const struct ciplug_option *option = name ? option_find(plugin->options, name) : NULL;
     if (!option) {
@@ -103,6 +113,8 @@ static const char *api_option(const struct ciplug_api *api, const struct ciplug_
 static void api_message(const struct ciplug_api *api, int32_t level, const char *text)
 {
     enum msg_level as = MSG_NOTICE;
+    if (refused(api))
+        return;
     if (level == CIPLUG_LOG_ERROR)
         as = MSG_ERROR;
     else if (level == CIPLUG_LOG_WARNING)
@@ -128,7 +140,7 @@ static int api_intent(const struct ciplug_api *api, const struct ciplug_command 
 {
     const struct plugin *plugin = plugin_of(api);
     const struct plugins *registry = plugin->registry;
-    if (!command || !what || !*what || strchr(what, '\n') || !plugin->table.reap)
+    if (refused(api) || !command || !what || !*what || strchr(what, '\n') || !plugin->table.reap)
         return -1;
     for (const char *const *name = names; name && *name; name++) {
         if (intent_variable(plugin->table.name, *name, strlen(*name)))
@@ -145,8 +157,10 @@ static int api_intent(const struct ciplug_api *api, const struct ciplug_command 
 static const char *api_variable(const struct ciplug_api *api, const struct ciplug_command *command,
                                 const char *name)
 {
+    if (refused(api) || !command || !name)
+        return NULL;
     const struct plugins *registry = plugin_of(api)->registry;
-    if (!command || !name || !registry->variable)
+    if (!registry->variable)
         return NULL;
     return registry->variable(registry->option_data, name);
 }
@@ -157,7 +171,19 @@ struct ciplug_file {
     const struct plugin *plugin;
     char *path;
     struct atomicfile file;
+    struct ciplug_file *next;
 };
+
+/* Those that are open: nobody writes or closes another one. */
+static struct ciplug_file *open_files;
+
+static struct ciplug_file **find_file(const struct ciplug_file *file)
+{
+    struct ciplug_file **at = &open_files;
+    while (*at && *at != file)
+        at = &(*at)->next;
+    return at;
+}
 
 static void cannot(const struct plugin *plugin, const char *what, const char *path)
 {
@@ -166,6 +192,8 @@ static void cannot(const struct plugin *plugin, const char *what, const char *pa
 
 static int api_file_remove(const struct ciplug_api *api, const char *path)
 {
+    if (refused(api))
+        return -1;
     if (SAFEGUARD(no_stale_report) && atomicfile_remove(path) < 0) {
         cannot(plugin_of(api), "remove the old", path);
         return -1;
@@ -175,10 +203,14 @@ static int api_file_remove(const struct ciplug_api *api, const char *path)
 
 static struct ciplug_file *api_file_create(const struct ciplug_api *api, const char *path)
 {
+    if (refused(api))
+        return NULL;
     struct ciplug_file *file = xcalloc(1, sizeof *file);
     file->plugin = plugin_of(api);
     if (atomicfile_open(&file->file, path) == 0) {
         file->path = xstrdup(path);
+        file->next = open_files;
+        open_files = file;
         return file;
     }
     cannot(file->plugin, "write", path);
@@ -186,19 +218,50 @@ static struct ciplug_file *api_file_create(const struct ciplug_api *api, const c
     return NULL;
 }
 
-static int api_file_write(struct ciplug_file *file, const void *bytes, size_t length)
+/* Looked for only there: what was closed is no memory of ours any more. */
+static bool is_open(const struct ciplug_file *file, const char *what)
 {
-    return atomicfile_write(&file->file, bytes, length);
+    if (plugin_call_elsewhere(NULL))
+        return false;
+    if (*find_file(file) || !SAFEGUARD(files_are_known))
+        return true;
+    msg(MSG_ERROR, "plugin %s: %s a file that it has not open", plugin_call_name(), what);
+    return false;
 }
 
-static int api_file_close(struct ciplug_file *file, int32_t keep)
+static int api_file_write(struct ciplug_file *file, const void *bytes, size_t length)
+{
+    return is_open(file, "writes") ? atomicfile_write(&file->file, bytes, length) : -1;
+}
+
+static int end_file(struct ciplug_file *file, int32_t keep)
 {
     int result = atomicfile_close(&file->file, keep);
     if (result < 0)
         cannot(file->plugin, "write", file->path);
+    struct ciplug_file **at = find_file(file);
+    if (*at)
+        *at = file->next;
     free(file->path);
     free(file);
     return result;
+}
+
+static int api_file_close(struct ciplug_file *file, int32_t keep)
+{
+    return is_open(file, "closes") ? end_file(file, keep) : -1;
+}
+
+void plugin_api_end(const struct plugin *plugin)
+{
+    for (struct ciplug_file *file = open_files, *next; file; file = next) {
+        next = file->next;
+        if (file->plugin != plugin)
+            continue;
+        msg(MSG_WARNING, "plugin %s: has not closed %s, which stays as it was", plugin->table.name,
+            file->path);
+        (void)end_file(file, 0);
+    }
 }
 
 void plugin_api_init(struct plugin *plugin)

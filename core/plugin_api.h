@@ -9,5 +9,7 @@
 
 /* Fill plugin->api; plugin->registry is where options come from. */
 void plugin_api_init(struct plugin *plugin);
+/* Its close() has returned: files that it did not close are thrown away. */
+void plugin_api_end(const struct plugin *plugin);
 
 #endif

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@
 
 static const char *volatile running; /* NULL: the core itself */
 static volatile bool over;
+static _Thread_local bool loop_thread;
 static volatile pid_t owner; /* whose calls these are: not what a plugin has forked */
 
 /* Against the thread that watches: `running` with its name, `number`, `taken`. */
@@ -188,6 +190,27 @@ void plugin_call_leave(const char *outer)
         surroundings_mend(name);
 }
 
+const char *plugin_call_name(void)
+{
+    const char *name = running;
+    return name ? name : "";
+}
+
+/* By write(2): msg() is for one thread. */
+bool plugin_call_elsewhere(const char *name)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    if (loop_thread || !owner || !SAFEGUARD(api_on_one_thread))
+        return false;
+    if (name && !atomic_flag_test_and_set(&told) && has_room(0)) {
+        const struct iovec line[] = {
+            piece("ciplug: warning: plugin '"), piece(name),
+            piece("' calls the api from another thread, which is refused\n")};
+        (void)!writev(2, line, ARRAY_SIZE(line));
+    }
+    return true;
+}
+
 static void say_stuck(const char *name)
 {
     char line[SHOWN_MAX + 160];
@@ -259,6 +282,7 @@ void plugin_call_guard(void)
     struct sigaction action = {.sa_handler = on_fatal, .sa_flags = SA_ONSTACK | SA_RESETHAND};
     sigfillset(&action.sa_mask);
     owner = getpid();
+    loop_thread = true;
     start_watch();
     /* What fails here fails for the messages only. */
     (void)atexit(on_exit_called);

@@ -12,6 +12,8 @@
 
 #include "surroundings.h"
 
+#include <stdbool.h>
+
 /* Around each call of a plugin's code, which may call the core, which may call another plugin.
  * `name` must outlive the call. */
 #define PLUGIN_CALL(name, ...)                                                                     \
@@ -32,6 +34,12 @@
 
 const char *plugin_call_enter(const char *name);
 void plugin_call_leave(const char *outer);
+
+/* Who is in a call: "" for the core itself. */
+const char *plugin_call_name(void);
+/* Whether the caller is a thread that is not the one of plugin_call_guard(). When `name` is not
+ * NULL, a line says once that this plugin does so. */
+bool plugin_call_elsewhere(const char *name);
 
 /* From now on all that is answered. Only in the process that loads plugins: what
  * is forked would keep it. */

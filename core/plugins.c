@@ -81,6 +81,18 @@ static void plugin_free(struct plugin *plugin)
     free(plugin);
 }
 
+/* One that was opened may have a thread that goes on, and calls the api: so that stays. */
+static void plugin_retire(struct plugin *plugin)
+{
+    static struct plugin *closed;
+    if (!plugin->closed) {
+        plugin_free(plugin);
+        return;
+    }
+    plugin->next_closed = closed;
+    closed = plugin;
+}
+
 struct plugin *plugin_new(struct plugins *plugins, const struct ciplug_plugin *table,
                           const char *name, const char *path, struct strbuf *why)
 {
@@ -168,10 +180,12 @@ void plugins_close(struct plugins *plugins)
         struct plugin *plugin = plugins->list[i - 1];
         if (plugin->opened && plugin->table.close)
             PLUGIN_CALL(plugin->table.name, plugin->table.close(plugin->self));
+        plugin->closed = plugin->opened;
         plugin->opened = false;
+        plugin_api_end(plugin);
     }
     for (size_t i = 0; i < plugins->n; i++)
-        plugin_free(plugins->list[i]);
+        plugin_retire(plugins->list[i]);
     free(plugins->list);
     strv_free(&plugins->path);
     *plugins = (struct plugins){0};

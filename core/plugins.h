@@ -31,6 +31,8 @@ struct plugin {
     struct ciplug_advisor advisor;   /* estimate == NULL: none */
     void *self;
     bool opened;
+    bool closed; /* its close() has returned: calls of the api do nothing */
+    struct plugin *next_closed;
     struct plugins *registry;
 };
 

@@ -3,7 +3,8 @@
 """52: A plugin prints to standard output, changes folder, umask, locale and signals, leaks descriptors.
 
 Machine output stays valid, since standard output is ciplug's own and what a plugin prints goes to standard error; the run's
-files, numbers and commands are the same as without. Signals and locale are put back after each call, and the plugin is named."""
+files, numbers and commands are the same as without. Signals and locale are put back after each call, and the plugin is named; so it is
+when it calls the api from another thread or after its end, or uses a file that it has closed, all of which is refused."""
 import json
 import os
 import re
@@ -179,9 +180,31 @@ class Misbehaves(Case):
                 self.assertEqual(self.read("number"), "0.5\n")
                 self.assertIn("plugin 'rude' has changed the locale", ended.err)
 
+    def test_a_file_that_is_closed_is_not_used_again(self):
+        for where in ("last", "event", "finish"):
+            with self.subTest(where=where):
+                ended = self.passes(INI, env={"CIPLUG_TEST_RUDE": f"{where}:twice"})
+                for what in ("writes a file that it has not open", "closes a file that it has not open"):
+                    self.assertIn(f"plugin rude: {what}", ended.err)
+                self.assertIn("plugin rude: has not closed never", ended.err)
+                self.assertEqual(self.read("twice"), "whole\n")
+                self.assertEqual([path.name for path in self.dir.iterdir() if "never" in path.name], [])
+
+    def test_another_thread_is_refused_and_so_is_a_call_after_the_end(self):
+        for where in ("open", "event", "close"):
+            with self.subTest(where=where):
+                (self.dir / "here").unlink(missing_ok=True)
+                ended = self.passes(INI, env={"CIPLUG_TEST_RUDE": f"{where}:elsewhere"})
+                self.assertEqual(ended.err.count("plugin 'rude' calls the api from another thread"), 1, ended.err)
+                self.assertNotIn("from elsewhere", ended.err)
+                self.assertFalse((self.dir / "elsewhere").exists())
+                self.assertEqual(self.outcomes("after"), ["passed"])
+
 
 if __name__ == "__main__":
     main(controls={"private_output": "Misbehaves.test_machine_output_stays_valid",
                    "folder_after_plugins": "Misbehaves.test_the_runs_files_are_where_they_belong",
                    "signals_after_plugins": "Misbehaves.test_the_end_of_a_run_by_a_signal_that_was_changed_in_it",
-                   "locale_after_plugins": "Misbehaves.test_other_plugins_write_no_commas"})
+                   "locale_after_plugins": "Misbehaves.test_other_plugins_write_no_commas",
+                   "files_are_known": "Misbehaves.test_a_file_that_is_closed_is_not_used_again",
+                   "api_on_one_thread": "Misbehaves.test_another_thread_is_refused_and_so_is_a_call_after_the_end"})

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,41 @@ static void take_a_while(void)
         nanosleep(&moment, NULL);
 }
 
+/* What is gone afterwards is used again; another is never closed. */
+static void use_twice(void)
+{
+    struct ciplug_file *file = rude_api->file_create(rude_api, "twice");
+    if (!file || rude_api->file_write(file, "whole\n", 6) || rude_api->file_close(file, 1))
+        abort();
+    if (rude_api->file_write(file, "more\n", 5) == 0 || rude_api->file_close(file, 1) == 0)
+        abort();
+    if (!rude_api->file_create(rude_api, "never"))
+        abort();
+}
+
+/* All that can be asked of the api without a callback's arguments, until the end. */
+static void *call_for_ever(void *data)
+{
+    for (;;) {
+        rude_api->message(rude_api, CIPLUG_LOG_ERROR, "from elsewhere");
+        if (rude_api->option(rude_api, NULL, "none") ||
+            rude_api->file_create(rude_api, "elsewhere") ||
+            rude_api->file_remove(rude_api, "input") == 0)
+            abort();
+        say_here();
+    }
+    return data;
+}
+
+static void start_calling(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, call_for_ever, NULL) || pthread_detach(thread))
+        abort();
+    while (access("here", F_OK) != 0)
+        sched_yield();
+}
+
 /* For ever; with what would end it out of the way. */
 static void stay(int busy)
 {
@@ -104,7 +140,9 @@ static void leave_in_a_child(void)
 
 static void change_locale(void)
 {
-    locale_t own = newlocale(LC_ALL_MASK, "", (locale_t)0);
+    static locale_t own;
+    if (!own)
+        own = newlocale(LC_ALL_MASK, "", (locale_t)0);
     if (!setlocale(LC_ALL, "") || !own || !uselocale(own))
         fprintf(stderr, "no locale\n");
 }
@@ -138,6 +176,10 @@ static void do_it(const char *what)
         stay(what[1] == 'p');
     else if (strcmp(what, "slow") == 0)
         take_a_while();
+    else if (strcmp(what, "twice") == 0)
+        use_twice();
+    else if (strcmp(what, "elsewhere") == 0)
+        start_calling();
     else if (strcmp(what, "locale") == 0)
         change_locale();
     else if (strcmp(what, "misbehave") == 0)
