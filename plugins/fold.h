@@ -21,6 +21,7 @@ struct fold_case {
     /* Within it; item: whose it is, "" when that is not known. */
     const char *item, *suite, *classname, *name, *file, *type, *message, *text;
     uint32_t line, flags;
+    uint32_t order; /* as they were written, from 0 */
     int32_t outcome;
     uint64_t duration_us;
 };
@@ -87,7 +88,7 @@ struct fold_sums {
 void fold_event(struct fold *fold, const struct ciplug_event *event);
 void fold_free(struct fold *fold);
 
-/* By number, and the attempts of a command in their order. */
+/* By number, and the attempts of a command in their order; and their cases by item. */
 void fold_sort(struct fold_step *step);
 void fold_sum(const struct fold_step *step, struct fold_sums *sums);
 /* Whether the step is as it has to be. */
@@ -113,8 +114,9 @@ struct fold_case_sums {
 };
 void fold_cases_sum(const struct fold_attempt *writer, const struct fold_attempt *attempt,
                     struct fold_case_sums *sums);
-/* For fold.c: 0 or -1 (no memory). */
+/* For the fold itself: 0 or -1 (no memory). */
 int fold_case_add(struct fold_attempt *attempt, const struct ciplug_event *event);
+void fold_cases_sort(struct fold_attempt *attempt);
 void fold_cases_free(struct fold_attempt *attempt);
 
 /* A batch that failed, seen from one of its items, which was then tried alone as a command of its

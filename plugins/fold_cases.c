@@ -48,6 +48,7 @@ int fold_case_add(struct fold_attempt *attempt, const struct ciplug_event *event
     struct fold_case *one = &attempt->cases[attempt->n_cases];
     *one = (struct fold_case){.line = test->line,
                               .flags = test->flags,
+                              .order = (uint32_t)attempt->n_cases,
                               .outcome = known ? test->outcome : CIPLUG_ERROR,
                               .duration_us = test->duration_ns / NS_PER_US};
     if (fill(one, event) < 0)
@@ -92,23 +93,51 @@ const struct fold_attempt *fold_writer(const struct fold_step *step,
     return attempt;
 }
 
-/* A batch whose items have verdicts of their own keeps what belongs to none of them. */
-static bool is_of(const struct fold_case *one, const struct fold_attempt *attempt)
+static int by_item(const void *a, const void *b)
+{
+    const struct fold_case *x = a, *y = b;
+    int order = strcmp(x->item, y->item);
+    return order ? order : x->order < y->order ? -1 : x->order > y->order;
+}
+
+void fold_cases_sort(struct fold_attempt *attempt)
+{
+    if (attempt->n_cases > 1)
+        qsort(attempt->cases, attempt->n_cases, sizeof *attempt->cases, by_item);
+}
+
+/* Whose cases are the attempt's; NULL: all are. A batch whose items have verdicts of their own
+ * keeps what belongs to none of them. */
+static const char *owner_of(const struct fold_attempt *attempt)
 {
     if (attempt->batch)
-        return strcmp(one->item, attempt->names) == 0;
-    return !(attempt->flags & CIPLUG_FLAG_JUDGED) || !*one->item;
+        return attempt->names;
+    return attempt->flags & CIPLUG_FLAG_JUDGED ? "" : NULL;
+}
+
+/* A search, as there may be as many items as cases. */
+static const struct fold_case *first_of(const struct fold_attempt *writer, const char *item)
+{
+    size_t low = 0, high = item ? writer->n_cases : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(writer->cases[middle].item, item) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return writer->n_cases ? &writer->cases[low] : NULL;
 }
 
 const struct fold_case *fold_case_next(const struct fold_attempt *writer,
                                        const struct fold_attempt *attempt,
                                        const struct fold_case *at)
 {
-    for (at = at ? at + 1 : writer->cases; at < writer->cases + writer->n_cases; at++) {
-        if (is_of(at, attempt))
-            return at;
-    }
-    return NULL;
+    const char *item = owner_of(attempt);
+    at = at ? at + 1 : first_of(writer, item);
+    if (!at || at == writer->cases + writer->n_cases)
+        return NULL;
+    return !item || strcmp(at->item, item) == 0 ? at : NULL;
 }
 
 void fold_cases_sum(const struct fold_attempt *writer, const struct fold_attempt *attempt,

@@ -36,6 +36,8 @@ void fold_sort(struct fold_step *step)
     step->n_open = 0;
     if (step->n)
         qsort(step->attempts, step->n, sizeof *step->attempts, by_number);
+    for (size_t i = 0; i < step->n; i++)
+        fold_cases_sort(&step->attempts[i]);
 }
 
 void fold_sum(const struct fold_step *step, struct fold_sums *sums)
