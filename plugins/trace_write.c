@@ -246,9 +246,9 @@ static void put_run(struct trace_out *out, const struct lanes *lanes, struct fol
     for (size_t i = 0; i < run->n; i++) {
         struct fold_step *step = &run->steps[i];
         uint32_t tid = (uint32_t)i + 1;
+        fold_sort(step);
         put_step(out, run, step, pid, tid);
         trace_counters(out, step, pid);
-        fold_sort(step);
         trace_attempts(out, lanes, index, step, tid, flow);
     }
 }
