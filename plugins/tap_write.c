@@ -173,8 +173,11 @@ static void put_case(struct writer *writer, const struct fold_case *one, uint64_
 {
     writer_format(writer, "%*s%sok %" PRIu64 " - ", CASE_INDENT, "",
                   fold_bad(one->outcome) ? "not " : "", number);
-    tap_line(writer, *one->classname ? one->classname : one->suite);
-    writer_text(writer, *one->classname || *one->suite ? " " : "");
+    const char *where = *one->classname ? one->classname : one->suite;
+    if (*where) {
+        tap_line(writer, where);
+        writer_text(writer, " ");
+    }
     tap_line(writer, one->name);
     if (one->outcome == CIPLUG_SKIPPED) {
         writer_text(writer, " # SKIP ");
