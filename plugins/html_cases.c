@@ -63,17 +63,41 @@ void html_test(struct html *html, const struct ciplug_event *event)
     html->n_tests += one->texts != NULL;
 }
 
+static int by_item(const void *left, const void *right)
+{
+    const struct test *a = left, *b = right;
+    return strcmp(a->item, b->item);
+}
+
+/* What has ended, with all cases that came before; by item, as those may ask for theirs. */
+static void take_tests(struct html *html, uint32_t attempt)
+{
+    html->first_test = html->next_test;
+    html->next_test = html->n_tests;
+    for (size_t i = html->first_test; i < html->next_test; i++)
+        html->tests[i].attempt = attempt;
+    if (html->next_test - html->first_test > 1)
+        qsort(html->tests + html->first_test, html->next_test - html->first_test,
+              sizeof *html->tests, by_item);
+}
+
 void html_tests_of(struct html *html, uint32_t attempt, const struct ciplug_event *event)
 {
     const char *item = event->command->item;
-    if (!event->result->batch) {
-        html->first_test = html->next_test;
-        html->next_test = html->n_tests;
+    if (!event->result->batch)
+        take_tests(html, attempt);
+    size_t low = html->first_test, high = html->next_test;
+    while (event->result->batch && item && low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(html->tests[middle].item, item) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    for (size_t i = html->first_test; i < html->next_test; i++) {
-        struct test *one = &html->tests[i];
-        if (!event->result->batch || (item && strcmp(one->item, item) == 0))
-            one->attempt = attempt;
+    for (; event->result->batch && item && low < html->next_test; low++) {
+        if (strcmp(html->tests[low].item, item) != 0)
+            break;
+        html->tests[low].attempt = attempt;
     }
 }
 
