@@ -32,7 +32,7 @@ ANT = {
     "system-out": (set(), set(), ""), "system-err": (set(), set(), ""),
 }
 JENKINS = {
-    **ANT, "testsuite": (*ANT["testsuite"][:2], "properties (testcase )*(testsuite )*system-out system-err "), "testcase": (ANT["testcase"][0], set(), VERDICT + "((flaky|rerun)(Failure|Error) )*(system-out )?(system-err )?"),
+    **ANT, "skipped": (set(), {"message", "type"}, ""), "testsuite": (*ANT["testsuite"][:2], "properties (testcase )*(testsuite )*system-out system-err "), "testcase": (ANT["testcase"][0], set(), VERDICT + "((flaky|rerun)(Failure|Error) )*(system-out )?(system-err )?"),
     "stackTrace": (set(), set(), ""), **dict.fromkeys(("flakyFailure", "flakyError", "rerunFailure", "rerunError"), RERUN),
 }
 VALUES = {"timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "time": r"\d+\.\d{3}", "hostname": r"(?s).*\S.*", "package": "", "id": r"\d+",
