@@ -214,6 +214,51 @@ class Flavours(JunitCase):
             self.reported(run, ant=True)
 
 
+class Cases(JunitCase):
+    """Of JUnit files, beside the cases of items; live ones are in report_cases.py."""
+
+    def test_of_a_batch_and_its_items(self):
+        reports.Journal(self.dir / ".ciplug", "aaaaaaaa").judged()
+        wanted = {"a": {"a1": "passed"}, "b": {"b1": "passed", "b2": "passed"}, "c": {"c1": "skipped"}, "d": {"d1": "error"},
+                  "a and more": {"nobody": "passed"}}
+        for flavour in ("jenkins", "ant"):
+            ant = flavour == "ant"
+            report = self.reported("aaaaaaaa", options=("--set", f"junit.flavour={flavour}"), ant=ant)
+            found = {suite.get("name"): {case.get("name"): junit.Report.kind(case) for case in suite.findall("testcase")}
+                     for suite in report.root.iter("testsuite") if suite.get("name") != "s"}
+            self.assertEqual(found, {("s." if ant else "") + name: cases for name, cases in wanted.items()})
+            step = report.root.find("testsuite")
+            own = {case.get("name"): junit.Report.kind(case) for case in step.findall("testcase")}
+            self.assertEqual(own, {"a": "passed", "b": "passed", "c": "skipped", "d": "failure"}, "as the ledger")
+            self.assertEqual([step.get(key) for key in ("tests", "failures", "errors", "skipped")], ["4", "1", "0", "1"] if ant else ["10", "1", "1", "2"])
+            self.assertEqual(len(list(report.root.iter("flakyFailure"))), 0 if ant else 2, "of b, and of a1")
+        self.assertIn("error", [child.tag for child in report.nested("s.d", ant=True)["d1"]])
+
+    def test_any_bytes_of_cases(self):
+        for number in range(ROUNDS):
+            seed = random.randrange(1 << 30)
+            with self.subTest(round=number, seed=seed):
+                run = f"r{number:07}"
+                cases = reports.Journal(self.dir / ".ciplug", run).noisy(random.Random(seed))
+                for flavour in ("jenkins", "ant"):
+                    report = self.reported(run, options=("--set", f"junit.flavour={flavour}"), ant=flavour == "ant")
+                    self.assertEqual(len(list(report.root.iter("testcase"))), cases // 2 + cases)
+
+    def test_junitparser(self):
+        python = reports.python_with("junitparser")
+        if not python:
+            self.skipTest("there is no python3-junitparser (./bootstrap --tests installs it)")
+        reports.Journal(self.dir / ".ciplug", "aaaaaaaa").judged()
+        script = "import json, junitparser as j\nxml = j.JUnitXml.fromfile('again.xml')\ndef seen(s):\n" \
+                 " return [[c.name for c in s], [seen(n) for n in s.testsuites()], [s.tests, s.failures, s.errors, s.skipped]]\n" \
+                 "print(json.dumps([seen(s) for s in xml]))\n"
+        self.reported("aaaaaaaa")
+        ended = subprocess.run([python, "-c", script], cwd=self.dir, env=self.env, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        (names, nested, sums), = json.loads(ended.stdout)
+        self.assertEqual((names[:4], sorted(names[4:]), sums), (list("dabc"), ["a1", "b1", "b2", "c1", "d1", "nobody"], [10, 1, 1, 2]), "it goes into them")
+        self.assertEqual(sorted(one[0] for one in nested), [["a1"], ["b1", "b2"], ["c1"], ["d1"], ["nobody"]])
+
+
 class Settings(JunitCase):
     """`report --set`: the options of a reporter, of which no file says anything then."""
 

@@ -108,6 +108,39 @@ class Outcomes(TapCase):
         self.same_again()
 
 
+class Cases(TapCase):
+    """Of JUnit files; live ones are in report_cases.py."""
+
+    def test_of_a_batch_and_its_items(self):
+        reports.Journal(self.dir / ".ciplug", "aaaaaaaa").judged()
+        step = self.reported("aaaaaaaa").step("s").subtest
+        self.assertEqual([(point.name, point.ok, [(one.name, one.ok) for one in point.subtest.points]) for point in step.points],
+                         [("d", False, [("d1", False)]), ("a", True, [("a1", True)]), ("b", True, [("b1", True), ("b2", True)]),
+                          ("c", True, [("c1", True)])])
+        skipped = step.step("c").subtest.points[0]
+        self.assertEqual((skipped.directive, skipped.reason), ("SKIP", "not today # SKIP"))
+        self.assertEqual(step.step("a").subtest.points[0].diagnostic["flags"], ["flaky"])
+
+    def test_any_bytes(self):
+        for number in range(ROUNDS):
+            seed = random.randrange(1 << 30)
+            with self.subTest(round=number, seed=seed):
+                run = f"r{number:07}"
+                cases = reports.Journal(self.dir / ".ciplug", run).noisy(random.Random(seed))
+                points = self.reported(run).leaves()
+                self.assertEqual(sum(len(point.subtest.points) for point in points), cases)
+
+    def test_a_case_that_says_no_more_than_its_name(self):
+        made = reports.Journal(self.dir / ".ciplug", "aaaaaaaa")
+        made.add("step_started", step="s", planned=1)
+        command = made.command("s", 1, [b"i"], 1, 1)
+        begun = made.start(command)
+        made.case(command, "plain")
+        made.finish(command, "passed", begun)
+        made.end(0, {"passed": 1})
+        self.assertIn("\n        ok 1 - plain\n", self.reported("aaaaaaaa") and self.read("again.tap"))
+
+
 class Verdicts(TapCase):
     """No document passes whose run did not."""
 

@@ -110,6 +110,40 @@ class Everything(TraceCase):
         self.same_again()
 
 
+class Cases(TraceCase):
+    """Of JUnit files; live ones are in report_cases.py."""
+
+    def test_of_a_batch_and_its_items(self):
+        reports.Journal(self.dir / ".ciplug", "aaaaaaaa").judged()
+        made = self.reported("aaaaaaaa")
+        self.assertEqual(made.overlaps(), [])
+        self.assertEqual(made.sums(), {"passed": 2, "failed": 1, "skipped": 1})
+        self.assertEqual(made.counters("s")[-1][1:], (0, 0))
+        self.assertEqual(max(running for _, _, running in made.counters("s")), 4, "items of a batch run once")
+        batch, = (event for event in made.of("command") if len(event["args"].get("items", ())) == 3)
+        again, = (event for event in made.of("command") if event["args"]["attempt"] == 2)
+
+        def inside(outer, *categories):
+            return [event for event in made.of(*categories) if event["tid"] == outer["tid"] and outer["ts"] <= event["ts"]
+                    and event["ts"] + event["dur"] <= outer["ts"] + outer["dur"]]
+        self.assertEqual([event["name"] for event in inside(batch, "item")], ["a", "b", "c"])
+        self.assertEqual(sorted(event["name"] for event in inside(batch, "case")), ["a1", "b1", "b2", "c1", "nobody"])
+        self.assertEqual([event["name"] for event in inside(again, "case")], ["b1", "b2"])
+        for event in made.of("case", "item"):
+            self.assertEqual(event["args"]["start"], "assumed")
+        for outer in (batch, again):
+            cases = sorted(inside(outer, "case"), key=lambda event: (event["ts"], event["dur"]))
+            self.assertEqual([b for a, b in zip(cases, cases[1:]) if b["ts"] < a["ts"] + a["dur"]], [], "one after the other")
+
+    def test_any_bytes(self):
+        for number in range(ROUNDS):
+            seed = random.randrange(1 << 30)
+            with self.subTest(round=number, seed=seed):
+                run = f"r{number:07}"
+                cases = reports.Journal(self.dir / ".ciplug", run).noisy(random.Random(seed))
+                self.assertEqual(len(self.reported(run).of("case")), cases)
+
+
 class Queue(TraceCase):
     def test_who_waits_and_who_runs(self):
         self.passes("[ciplug]\nplugins = trace\n[step s]\nitems = a b c d e\nworkers = 2\nretries = 1\nretry_delay = 10ms\n"

@@ -67,6 +67,8 @@ class Xml(Case):
                       "started": "2026-01-02T03:04:05.000000Z", "duration_ns": chance.randrange(10**12), "flags": [],
                       "reason": noise(chance, 9, b"\0").decode("utf-8", "replace")}
             junit.text_field(record, "item", noise(chance, 9, b"\0"))
+            said = {key: noise(chance, 9, b"\0").decode("utf-8", "replace") for key in ("suite", "classname", "name", "file", "type", "message", "text")}
+            made.add("test_finished", step="s", number=number, attempt=1, outcome=chance.choice(["failed", "error", "skipped"]), **said)
             record["log_out"] = made.log("s", number, "out", noise(chance, 400))
             record["log_err"] = made.log("s", number, "err", noise(chance, 40))
             made.add("command_finished", **record)

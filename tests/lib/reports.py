@@ -86,6 +86,61 @@ class Journal(junit.Journal):
                  bytes_out=5, bytes_err=0, flags=list(flags), reason=reason if reason is not None else "" if outcome == "passed" else f"it {outcome}",
                  final=final, key="336cbd52f2d577ce", **({key: begun[key] for key in ("log_out", "log_err")} if begun else {}))
 
+    def case(self, command, name, outcome="passed", ms=0, **more):
+        """Of a JUnit file that the command wrote. item: as bytes, whose it is."""
+        fields = {key: command[key] for key in ("step", "cleanup", "number", "attempt")}
+        if more.get("item") is not None:
+            junit.text_field(fields, "item", more["item"])
+        more.pop("item", None)
+        self.add("test_finished", **fields, name=name, outcome=outcome, duration_ns=ms * 10**6, **more)
+
+    def judge(self, step, batch, number, unit, outcome, begun, final=True):
+        """What the cases of a batch told of an item, a command of its own that did not start."""
+        command = self.command(step, number, [unit], batch["worker"], batch["attempt"], batch["cleanup"])
+        self.finish(dict(command, batch=batch["number"]), outcome, begun, final)
+
+    def judged(self, step="s"):
+        """A batch of a, b and c: a passed, b failed and then passed alone, c was skipped; a case is nobody's. Another command is
+        started first and goes on alongside; the cases come in no order."""
+        self.add("step_started", step=step, planned=4)
+        first = self.command(step, 2, [b"d"], 2, 1)
+        begun = self.start(first)
+        batch = self.command(step, 1, [b"a", b"b", b"c"], 1, 1)
+        of_batch = self.start(batch)
+        self.now += 2 * 10**9
+        self.case(batch, "b1", "failed", 500, item=b"b", classname="K", file="b.t", line=7, type="Mismatch", message="1 is not 2", text="first\nsecond")
+        self.case(batch, "nobody", ms=100, suite="setup")
+        self.case(batch, "c1", "skipped", item=b"c", message="not today # SKIP")
+        self.case(batch, "a1", ms=250, item=b"a", flags=["flaky"])
+        self.case(batch, "b2", ms=250, item=b"b")
+        self.finish(batch, "failed", of_batch, final=False, flags=["judged"])
+        for number, unit, outcome in ((3, b"a", "passed"), (4, b"b", "failed"), (5, b"c", "skipped")):
+            self.judge(step, batch, number, unit, outcome, of_batch, final=unit != b"b")
+        again = self.command(step, 4, [b"b"], 1, 2)
+        of_again = self.start(again)
+        self.now += 10**9
+        self.case(again, "b1", ms=3000)  # at once with others: longer than it all took
+        self.case(again, "b2", ms=1000)
+        self.finish(again, "passed", of_again, flags=["flaky"])
+        self.case(first, "d1", "error", message="no such thing")
+        self.finish(first, "failed", begun)
+        self.add("step_finished", step=step, outcome="failed", reason="")
+        self.end(1, {"passed": 2, "failed": 1, "skipped": 1})
+
+    def noisy(self, chance, step="s", count=10):
+        """Any bytes in all that cases say; how many there are."""
+        self.add("step_started", step=step, planned=count)
+        for number in range(1, count + 1):
+            command = self.command(step, number, [noise(chance, 9, b"\0")], 1, 1)
+            begun = self.start(command)
+            for _ in range(2):
+                said = {key: noise(chance, 9, b"\0").decode("utf-8", "replace") for key in ("suite", "classname", "file", "type", "message", "text")}
+                self.case(command, noise(chance, 9, b"\0").decode("utf-8", "replace"), chance.choice(["passed", "failed", "error", "skipped"]),
+                          line=chance.randrange(2**32), flags=chance.choice([[], ["flaky"]]), **said)
+            self.finish(command, "failed", begun)
+        self.write()
+        return 2 * count
+
     def pool(self, chance, step, commands, workers=4, cleanup=False, ends=("passed",), retries=0, again=0.3):
         """A step whose commands ([items as bytes] each) go through workers; {outcome: units} of it."""
         counts = collections.Counter()

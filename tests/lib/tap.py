@@ -80,7 +80,7 @@ class Document:
         if line.startswith("# Subtest: "):
             child = Document(self.block("    "), top=False)
             self.point(self.take(), child)
-            if self.points[-1].name != unescape(line[11:]):
+            if self.points[-1].name != unescape(line[11:]).strip():
                 raise Bad(f"{line!r} is ended by {self.points[-1]}")
         elif line.startswith("#"):
             self.comments.append(line)
