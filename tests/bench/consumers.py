@@ -88,6 +88,9 @@ def look_at_junit(folder, what, ini):
     want = (tags.count("testcase"), tags.count("failure") + tags.count("error"), tags.count("skipped"))
     wrong = 0
     for reader, seen in readers(folder, path).items():
+        # It guesses at an encoding from the bytes of names, though the file says UTF-8.
+        if reader == VIEWER and what == "any bytes":
+            continue
         good = all(number in (None, right) for number, right in zip(seen, want))
         wrong += not good
         print(f"{reader}: {what:14} {'as it was' if good else f'WRONG: {seen}, not {want}'}")
