@@ -42,7 +42,7 @@ class Install(Case):
         self.make("install")
         folder = self.below(self.config("--variable=plugindir"))
         self.assertTrue((folder / "shell.so").exists(), sorted(self.root.rglob("*.so")))
-        page = (SRCDIR / "docs" / "plugins.md").read_text()
+        page = (SRCDIR / "docs" / "writing-a-plugin.md").read_text()
         self.write("nice.c", re.search(r"```c\n(.*?)```", page, re.DOTALL)[1])
         flags = shlex.split(self.config("--cflags"))
         self.assertNotIn(str(SRCDIR), " ".join(flags))
