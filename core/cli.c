@@ -22,7 +22,7 @@ static const char help[] =
     "  check          verify everything that can be verified without running a step\n"
     "  report RUN...  render a reporter from journals: --to NAME[=FILE]\n"
     "  reap [RUN...]  remove what dead runs left\n"
-    "  plugins [NAME] show plugins, their builders and options (--json)\n"
+    "  plugins [NAME] show plugins, their builders and options (--json); --new NAME begins one\n"
     "\n"
     "  -c, --config FILE       default ci.ini; - reads standard input\n"
     "  -j, --workers N         slots of this machine\n"
@@ -56,7 +56,8 @@ enum {
     OPT_PLUGIN_PATH,
     OPT_STATE_DIR,
     OPT_TO,
-    OPT_JSON
+    OPT_JSON,
+    OPT_NEW
 };
 
 static const struct option options[] = {
@@ -80,6 +81,7 @@ static const struct option options[] = {
     {"state-dir", required_argument, NULL, OPT_STATE_DIR},
     {"to", required_argument, NULL, OPT_TO},
     {"json", no_argument, NULL, OPT_JSON},
+    {"new", no_argument, NULL, OPT_NEW},
     {0},
 };
 
@@ -201,6 +203,9 @@ static int take_plain(struct cli *cli, int option)
     case OPT_JSON:
         cli->json = true;
         break;
+    case OPT_NEW:
+        cli->new_plugin = true;
+        break;
     default:
         return bad_usage();
     }
@@ -218,8 +223,8 @@ static const int heard_long[][12] = {
     [VERB_LIST] = {OPT_ONLY, OPT_JSON, OPT_PLUGIN_PATH, OPT_STATE_DIR},
     [VERB_CHECK] = {OPT_ONLY, OPT_PLUGIN_PATH, OPT_STATE_DIR},
     [VERB_REPORT] = {OPT_TO, OPT_OUTPUT, OPT_COLOR, OPT_PROGRESS, OPT_PLUGIN_PATH, OPT_STATE_DIR},
-    [VERB_REAP] = {OPT_STATE_DIR},
-    [VERB_PLUGINS] = {OPT_JSON, OPT_PLUGIN_PATH, OPT_STATE_DIR},
+    [VERB_REAP] = {OPT_PLUGIN_PATH, OPT_STATE_DIR},
+    [VERB_PLUGINS] = {OPT_JSON, OPT_NEW, OPT_PLUGIN_PATH, OPT_STATE_DIR},
 };
 
 static bool hears(enum verb verb, int option)

@@ -19,6 +19,7 @@ struct cli {
     const char *plugin_path; /* NULL: not given */
     uint32_t workers;        /* 0: not given */
     bool dry_run, only, json;
+    bool new_plugin;   /* plugins --new */
     struct strv set;   /* --set */
     struct strv to;    /* --to NAME[=FILE] */
     struct strv words; /* what is left: selections, runs, a plugin's name */

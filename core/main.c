@@ -83,6 +83,8 @@ static int show_plugins(const struct cli *cli)
     strv_push(&words, "plugins");
     if (cli->json)
         strv_push(&words, "--json");
+    if (cli->new_plugin)
+        strv_push(&words, "--new");
     strv_copy(&words, &cli->words);
     int status = verb_plugins((int)words.n, words.v, &plugins);
     plugins_close(&plugins);

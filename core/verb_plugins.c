@@ -2,6 +2,7 @@
 #include "verb_plugins.h"
 #include "msg.h"
 #include "output.h"
+#include "plugin_skeleton.h"
 #include "plugin_table.h"
 #include "util.h"
 
@@ -19,6 +20,7 @@ static const struct {
     {CIPLUG_BUILDER_LEAF, "leaf"},
     {CIPLUG_BUILDER_REMOTE, "remote"},
     {CIPLUG_BUILDER_CREATES, "creates"},
+    {CIPLUG_BUILDER_RAMPED, "ramped"},
 };
 
 /* As it stands in `uses`; the caller's. */
@@ -118,7 +120,8 @@ static void print_options(struct strbuf *out, const struct plugin *plugin)
 static void print_one(struct strbuf *out, const struct plugin *plugin)
 {
     const struct ciplug_plugin *table = &plugin->table;
-    strbuf_addf(out, "%s %s: %s\n%s\n", table->name, table->version, table->summary, plugin->path);
+    strbuf_addf(out, "%s %s: %s\n%s, ABI %u.%u\n", table->name, table->version, table->summary,
+                plugin->path, table->abi_major, table->abi_minor);
     if (plugin->n_builders)
         print_builders(out, plugin);
     if (plugin->options[0])
@@ -193,6 +196,8 @@ static json_t *json_plugin(const struct plugin *plugin)
     json_object_set_new(object, "version", json_text(plugin->table.version));
     json_object_set_new(object, "summary", json_text(plugin->table.summary));
     json_object_set_new(object, "path", json_text(plugin->path));
+    AUTO_FREE char *abi = xasprintf("%u.%u", plugin->table.abi_major, plugin->table.abi_minor);
+    json_object_set_new(object, "abi", json_string(abi));
     json_object_set_new(object, "builders", builders);
     json_object_set_new(object, "options", options);
     json_object_set_new(object, "reporter", json_boolean(plugin->reporter.event));
@@ -265,7 +270,7 @@ static void show_one(struct plugins *plugins, const char *name, bool as_json, st
         print_one(out, plugin);
 }
 
-static int parse(int argc, char **argv, const char **name, bool *as_json)
+static int parse(int argc, char **argv, const char **name, bool *as_json, bool *begin)
 {
     bool options = true;
     for (int i = 1; i < argc; i++) {
@@ -273,6 +278,8 @@ static int parse(int argc, char **argv, const char **name, bool *as_json)
             options = false;
         } else if (options && strcmp(argv[i], "--json") == 0) {
             *as_json = true;
+        } else if (options && strcmp(argv[i], "--new") == 0) {
+            *begin = true;
         } else if (options && argv[i][0] == '-') {
             msg(MSG_ERROR, "plugins: unknown option %s", argv[i]);
             return -1;
@@ -289,9 +296,13 @@ static int parse(int argc, char **argv, const char **name, bool *as_json)
 int verb_plugins(int argc, char **argv, struct plugins *plugins)
 {
     const char *name = NULL;
-    bool as_json = false;
-    if (parse(argc, argv, &name, &as_json))
+    bool as_json = false, begin = false;
+    if (parse(argc, argv, &name, &as_json, &begin))
         return 2;
+    if (begin && !name)
+        msg(MSG_ERROR, "plugins --new: what is it to be called?");
+    if (begin)
+        return name && plugin_skeleton_write(name) == 0 ? 0 : 2;
     struct problems problems = {0};
     AUTO_STRBUF struct strbuf out = STRBUF_INIT;
     if (name)

@@ -190,6 +190,32 @@ class Webhook(Installed):
         self.assertIn("could not be posted", ended.err)
 
 
+class New(Installed):
+    """ciplug plugins --new NAME"""
+
+    def test_it_builds_and_passes_its_test(self):
+        for name in ("greet", "if", "a_2"):
+            with self.subTest(name):
+                self.done([str(self.program), "plugins", "--new", name], self.dir)
+                kept = {key: value for key, value in self.env.items() if key != "PKG_CONFIG_SYSROOT_DIR"}
+                made = subprocess.run(["make", "-s", "test"], cwd=self.dir / name, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                                      env=dict(kept, CPATH=str(self.root / self.includedir()), CFLAGS="-Werror -pedantic"))
+                self.assertEqual(made.returncode, 0, made.stdout + made.stderr)
+                self.assertIn("as expected\n", made.stdout)
+
+    def test_what_is_refused(self):
+        self.write("there/kept", "")
+        for name, said in (("there", "there: File exists"), ("Big", "is no name"), ("a-b", "is no name"), ("../x", "is no name"), ("", "is no name"),
+                           ("9a", "is no name"), ("x" * 61, "is no name")):
+            with self.subTest(name):
+                made = subprocess.run([str(self.program), "plugins", "--new", name], cwd=self.dir, capture_output=True, text=True, check=False,
+                                      stdin=subprocess.DEVNULL)
+                self.assertEqual(made.returncode, 2)
+                self.assertIn(said, made.stderr)
+        self.assertEqual(os.listdir(self.dir / "there"), ["kept"])
+        self.assertEqual(self.verb("plugins", "--new").status, 2)
+
+
 class Tutorial(Installed):
     """docs/writing-a-plugin.md: each block that has a file's name in front is written, each command is typed, and what it is said to
     print is printed."""
