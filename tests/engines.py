@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""All test files that need a container engine, three at a time: they wait often, but more engines are too many for two
+"""All test files that need a container engine, four at a time: they wait often, but more engines are too many for two
 processors. Each keeps a log of its own beside those of `make check`. FILE...: only these."""
 import concurrent.futures
 import os
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-AT_ONCE = 3
+AT_ONCE = 4
 LONGEST = ("example_compose.py", "compose.py", "f56_engine_lost.py", "far_engines.py", "engine_script.py", "f58_half_up.py")  # first
 HERE = pathlib.Path(__file__).resolve().parent
 
