@@ -34,62 +34,6 @@ const struct record_counter record_counters[] = {
     {NULL, 0},
 };
 
-void record_lend_memory(void)
-{
-    json_set_alloc_funcs(xmalloc, free);
-}
-
-/* ---- reading: all memory of one record is given back at once ---- */
-
-#define ROOM_FIRST ((size_t)64 * 1024)
-#define ALIGNED    16
-
-static struct {
-    char *room;
-    size_t size, used;
-    size_t wanted; /* by the record so far, where the room was too small */
-} lent;
-
-static void *lend(size_t size)
-{
-    size_t step = (size + ALIGNED - 1) / ALIGNED * ALIGNED;
-    lent.wanted += step;
-    if (step > lent.size - lent.used)
-        return xmalloc(size);
-    char *memory = lent.room + lent.used;
-    lent.used += step;
-    return memory;
-}
-
-static void take_back(void *memory)
-{
-    char *at = memory;
-    if (at < lent.room || at >= lent.room + lent.size)
-        free(memory);
-}
-
-json_t *record_load(const char *line, size_t length)
-{
-    json_error_t error;
-    json_set_alloc_funcs(lend, take_back);
-    json_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
-    record_lend_memory();
-    return root;
-}
-
-void record_unload(json_t *root)
-{
-    json_set_alloc_funcs(lend, take_back);
-    json_decref(root);
-    record_lend_memory();
-    if (lent.wanted > lent.size) {
-        free(lent.room);
-        lent.size = lent.wanted > ROOM_FIRST ? lent.wanted : ROOM_FIRST;
-        lent.room = xmalloc(lent.size);
-    }
-    lent.used = lent.wanted = 0;
-}
-
 void record_time(char *buf, size_t size, uint64_t wall_ns)
 {
     format_rfc3339(buf, size, wall_ns);

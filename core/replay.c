@@ -60,23 +60,30 @@ static void read_items(struct reading *reading)
     command->items = reading->items;
 }
 
-static void read_command(struct reading *reading)
+/* Which command and attempt the record is of. */
+static struct ciplug_command *read_whose(struct reading *reading)
 {
     struct ciplug_command *command = &reading->command;
     command->size = sizeof *command;
     command->step = reading->event.step;
     command->cleanup = reading->event.cleanup;
     command->number = (uint32_t)reading_number(reading, "number", UINT32_MAX);
+    command->attempt = (uint32_t)reading_number(reading, "attempt", UINT32_MAX);
+    reading->event.command = command;
+    return command;
+}
+
+static void read_command(struct reading *reading)
+{
+    struct ciplug_command *command = read_whose(reading);
     command->count = (uint32_t)reading_number(reading, "count", UINT32_MAX);
     read_items(reading);
     command->worker = (uint32_t)reading_number(reading, "worker", UINT32_MAX);
     command->host = reading_text(reading, "host");
-    command->attempt = (uint32_t)reading_number(reading, "attempt", UINT32_MAX);
     command->project = reading_text(reading, "project");
     command->label = reading_exact(reading, "label", "label_base64");
     if (!command->label)
         command->label = command->item;
-    reading->event.command = command;
 }
 
 static const char *read_log(struct reading *reading, const char *key, const char *key64)
@@ -140,13 +147,8 @@ static const char *get_said(struct reading *reading, const char *key)
 
 static void read_test(struct reading *reading)
 {
-    struct ciplug_command *command = &reading->command;
+    struct ciplug_command *command = read_whose(reading);
     struct ciplug_test *test = &reading->test;
-    command->size = sizeof *command;
-    command->step = reading->event.step;
-    command->cleanup = reading->event.cleanup;
-    command->number = (uint32_t)reading_number(reading, "number", UINT32_MAX);
-    command->attempt = (uint32_t)reading_number(reading, "attempt", UINT32_MAX);
     command->item = reading_exact(reading, "item", "item_base64");
     test->size = sizeof *test;
     test->suite = get_said(reading, "suite");
@@ -160,7 +162,6 @@ static void read_test(struct reading *reading)
     test->type = get_said(reading, "type");
     test->message = get_said(reading, "message");
     test->text = get_said(reading, "text");
-    reading->event.command = command;
     reading->event.test = test;
 }
 
