@@ -467,7 +467,7 @@ void executor_stop(struct execution *execution, int signo)
     execution->stopped = true;
     if (execution->attempt) {
         attempt_stop(execution->attempt, signo);
-    } else if (execution->collecting.side) {
+    } else if (execution->collecting.side && !execution->collecting.looked) {
         results_kill(execution);
     } else if (uv_is_active((uv_handle_t *)&execution->timer)) {
         uv_timer_stop(&execution->timer);

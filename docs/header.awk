@@ -25,13 +25,13 @@ BEGIN {
     print ".Bd -literal"
 }
 
-# What is for the preprocessor and for formatters only.
-/^#if|^#ifdef|^#ifndef CIPLUG_PLUGIN_H|^#else|^#endif|^#include|clang-format|^extern "C"|^}$|^#define CIPLUG_PLUGIN_H/ { next }
+# The guard, and what is for formatters only.
+/CIPLUG_PLUGIN_H|clang-format/ { next }
 
 {
     gsub(/\\/, "\\e")
     if ($0 ~ /^[.']/)
-        $0 = "\\\\&" $0
+        $0 = "\\&" $0
     print
 }
 

@@ -57,6 +57,9 @@ class Install(Case):
     def test_nothing_is_left(self):
         self.make("install")
         self.assertEqual(next(self.root.rglob("plugin.h")).read_bytes(), HEADER.read_bytes())
+        pages = {f"{path.parent.name}/{path.name}" for path in self.root.rglob("man/*/*")}
+        self.assertLessEqual({"man1/ciplug.1", "man3/ciplug-plugin.3", "man5/ciplug.ini.5", "man7/ciplug-shell.7"}, pages)
+        self.assertEqual(len(list(self.root.rglob("doc/ciplug/*.md"))), 4)
         self.make("uninstall")
         self.assertEqual([path for path in self.root.rglob("*") if not path.is_dir()], [])
 

@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import browser  # noqa: E402
 import htmlpage  # noqa: E402
+from cases import TOOL  # noqa: E402
 from harness import Case, main  # noqa: E402
 
 MISSING = browser.missing()
@@ -195,6 +196,23 @@ class Small(Window):
         bare = [node["role"]["value"] for node in nodes if not node.get("ignored") and not node.get("name", {}).get("value") and
                 node["role"]["value"] in ("button", "link", "textbox", "searchbox", "combobox", "application", "heading", "table")]
         self.assertEqual(bare, [])
+
+    def test_cases_of_junit_files(self):
+        self.write("tool", TOOL)
+        ended = self.ci("[ciplug]\nplugins = html\n[step unit]\nitems = a bad skip b\nbatch = 9\n"
+                        "command = sh tool r.xml {items}\nresults = r.xml\n", "-q")
+        self.assertEqual(ended.status, 1, ended.all)
+        self.open("report.html")
+        self.assertEqual(self.browser.run("return chart.lanes.map((lane) => lane.bars.length)"), [1], "items of a batch are no bars of their own")
+        self.browser.type("#query", "1 is not 2")
+        self.assertEqual(self.rows(), ["unit 3 bad 2 cases"], "what a case says is found")
+        self.browser.click("#rows a")
+        self.assertEqual(self.browser.run("return [...document.querySelectorAll('#detail .tests li')].map((one) => one.innerText)"),
+                         ["failed second bad bad.t:7 500 ms 1 is not 2", "passed first bad bad.t:7 250 ms"])
+        self.picture("cases-panel")
+        self.browser.press("Escape")
+        self.browser.click("#filter button")
+        self.quiet()
 
     def test_shards(self):
         for host in "ab":
