@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The public header under strict compilers, and the example in docs/plugins.md.
+ * The public header under strict compilers, and the example in docs/writing-a-plugin.md.
  */
 #include "plugin-fixtures.h"
 #include "util.h"
@@ -43,7 +43,7 @@ static void the_documented_plugin_works(void **state)
 {
     struct plugins *plugins = *state;
     size_t size;
-    AUTO_FREE char *page = in(source_dir(), "../docs/plugins.md");
+    AUTO_FREE char *page = in(source_dir(), "../docs/writing-a-plugin.md");
     AUTO_FREE char *text = slurp(page, &size), *source = in(fixtures_other, "nice.c");
     AUTO_FREE char *path = in(fixtures_other, "nice.so");
     char *start = strstr(text, "```c\n");
