@@ -207,8 +207,8 @@ class Stop(Script):
         self.engine.docker("wait", "db")
         self.assertEqual(self.works("remove", f"own={RUN}/db"), ["container db is not there"])
         self.works("alive", f"own={RUN}/db", "yes")
-        self.works("fetch", f"own={RUN}/db", "", "/etc", "yes", PICK.read_text(), "passwd")
-        self.assertEqual(self.bytes, b"")
+        status = self.script("fetch", f"own={RUN}/db", "", "/etc", "yes", PICK.read_text(), "passwd")[0]
+        self.assertEqual((status, self.bytes), (4, b""))
         self.engine.docker("inspect", "db")
         self.assertEqual(self.fails("alive", f"own={RUN}x/db", "yes"), "container db has ended")
         self.assertEqual(self.works("remove", f"own={RUN}x/db"), ["container db was removed"])
@@ -251,7 +251,8 @@ class Stop(Script):
 
 class Evidence(Script):
     def now(self):
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() % 10 ** 9 // 1000:06}Z"
+        seconds, ns = divmod(time.time_ns(), 10**9)
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{ns // 1000:06}Z"
 
     def reasons(self, place, role="exec", code="-", started=None, **how):
         self.lines = self.works("evidence", place, role, started or self.began, code, **how)
@@ -385,7 +386,8 @@ class Fetch(Script):
         self.assertEqual(self.fetch("name=cc", "/*.log"), {})
         self.assertIn("name a folder", self.said)
         self.assertEqual(self.fetch("name=cc", "out/r.xml", remove="yes"), {"out/r.xml": "1"})
-        self.assertEqual(self.fetch("name=cc", "out/r.xml"), {})
+        self.assertEqual(self.script("fetch", "name=cc", "", "/w", "no", PICK.read_text(), "out/r.xml")[0], 4)
+        self.assertEqual(self.said, "there is no such container\n")
         self.assertEqual(list(self.dir.glob("ciplug-fetch*")), [])
 
     def test_links_of_a_container_lead_nowhere_here(self):
