@@ -40,9 +40,18 @@ static void take_back(void *memory)
         free(memory);
 }
 
+static void make_room(size_t size)
+{
+    free(lent.room);
+    lent.size = size > ROOM_FIRST ? size : ROOM_FIRST;
+    lent.room = xmalloc(lent.size);
+}
+
 json_t *record_load(const char *line, size_t length)
 {
     json_error_t error;
+    if (!lent.room)
+        make_room(0);
     json_set_alloc_funcs(lend, take_back);
     json_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
     record_lend_memory();
@@ -54,10 +63,7 @@ void record_unload(json_t *root)
     json_set_alloc_funcs(lend, take_back);
     json_decref(root);
     record_lend_memory();
-    if (lent.wanted > lent.size) {
-        free(lent.room);
-        lent.size = lent.wanted > ROOM_FIRST ? lent.wanted : ROOM_FIRST;
-        lent.room = xmalloc(lent.size);
-    }
+    if (lent.wanted > lent.size)
+        make_room(lent.wanted);
     lent.used = lent.wanted = 0;
 }
