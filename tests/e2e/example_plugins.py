@@ -71,7 +71,8 @@ class Nice(Installed):
         self.refused(self.ini().replace("nice.level = 15", "nice.level = 20"), "nice.level")
         self.write("ci.ini", (EXAMPLES / "plugins" / "nice" / "ci.ini").read_text())
         self.passes(self.ini())
-        self.assertEqual((self.run_of().text("low"), self.run_of().text("lower")), ("5\n", "15\n2048000\n"))
+        low, lower = (min(19, os.nice(0) + level) for level in (5, 15))
+        self.assertEqual((self.run_of().text("low"), self.run_of().text("lower")), (f"{low}\n", f"{lower}\n2048000\n"))
 
     def test_out_of_memory(self):
         self.built("nice")
@@ -221,6 +222,8 @@ class Tutorial(Installed):
     print is printed."""
 
     def test_word_by_word(self):
+        if os.nice(0):
+            self.skipTest("what it prints is that of the usual priority")
         page = (SRCDIR / "docs" / "writing-a-plugin.md").read_text()
         folder = self.dir / "tutorial"
         folder.mkdir()

@@ -89,11 +89,15 @@ def children(pid):
 
 
 def descendants(pid):
+    """By one look at all processes: those who wait ask a hundred times a second."""
+    below = {}
+    for other in all_pids():
+        below.setdefault((stat(other) or ("", 0))[1], []).append(other)
     found, todo = [], [pid]
     while todo:
-        for child in children(todo.pop()):
-            found.append(child)
-            todo.append(child)
+        nearest = below.get(todo.pop(), [])
+        found += nearest
+        todo += nearest
     return found
 
 
