@@ -112,6 +112,54 @@ g_clock() {
     g_now=$((${g_now%.*} * 100 + 1${g_now#*.} - 100))
 }
 
+# One in the middle of exec(2) has no environment for a moment, and may have left the group before:
+# whether there is such a process that was not there at the beginning. What is no program has no exe.
+# Where there are many processes grep says which have none, and it works if /dev/null is among them;
+# those with numbers below ours are older, as long as numbers have not begun anew.
+g_hatching() {
+    set -- /proc/[0-9]*/environ
+    g_line=0
+    if [ $# -gt 20 ]; then
+        g_list=$(read -r g_line g_stat </proc/self/stat && echo "$g_line" && grep -Lzs . /dev/null "$@")
+        g_line=${g_list%%[!0-9]*}
+        # shellcheck disable=SC2086
+        [ "${g_list#*/dev/null}" = "$g_list" ] || set -- ${g_list#"$g_line"}
+    fi
+    [ "$g_line" -gt $$ ] || g_line=0
+    for g_file; do
+        g_pid=${g_file#/proc/}
+        g_pid=${g_pid%/environ}
+        case $g_pid in
+        *[!0-9]*) continue ;;
+        esac
+        [ "$g_line" = 0 ] || [ "$g_pid" -gt $$ ] || continue
+        case "$g_old $$ $g_self $g_reader $g_watcher " in
+        *" $g_pid "*) continue ;;
+        esac
+        if [ -e "/proc/$g_pid/exe" ] && [ -r "$g_file" ]; then
+            g_stat=''
+            IFS= read -r g_stat <"$g_file" || [ "$g_stat" ] || return 0
+        fi
+    done
+    return 1
+}
+
+# All members of the tree, once nothing hatches any more, which has half a second.
+g_find_all() {
+    g_find && return
+    if ! g_hatching; then
+        g_find
+        return
+    fi
+    g_clock
+    g_limit=$((g_now + 50))
+    while g_hatching && [ "$g_now" -lt "$g_limit" ]; do
+        g_find && return
+        g_clock
+    done
+    g_find
+}
+
 # SIGKILL until nothing is left, 5 s at most; how many there were: $g_left. What cannot be ended
 # keeps the first process from ending, too.
 g_slay() {
@@ -121,7 +169,7 @@ g_slay() {
     g_clock
     g_until=$((g_now + 500)) g_left=0 g_seen=' '
     # Twice, for what was born while its parent ended.
-    while g_find || g_find; do
+    while g_find || g_find_all; do
         # shellcheck disable=SC2086
         kill -s KILL $g_tree
         for g_file in $g_tree; do
@@ -141,7 +189,7 @@ g_slay() {
 
 # What still is on its way out has 20 ms.
 g_sweep() {
-    g_find || return
+    g_find_all || return
     g_clock
     g_until=$((g_now + 3))
     while [ "$g_now" -lt "$g_until" ]; do
