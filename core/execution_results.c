@@ -13,6 +13,7 @@
 #include "executor.h"
 #include "plan_internal.h"
 #include "results_reader.h"
+#include "resume.h"
 #include "safeguard.h"
 #include "tree.h"
 #include "util.h"
@@ -77,20 +78,24 @@ static void sort_once(struct strv *names)
         names->v[n] = NULL;
 }
 
-/* Files below `folder`; each pattern has to find one. In what was fetched names are relative. */
-static void find_files(const struct execution *execution, const char *folder, bool fetched,
+/* Files below `folder`; once the command has ended each pattern has to find one. In what was
+ * fetched names are relative. */
+static void find_files(struct execution *execution, const char *folder, bool fetched,
                        struct results *results, struct strv *found)
 {
-    const struct strv *patterns = &execution->collecting.patterns;
+    struct collecting *collecting = &execution->collecting;
+    const struct strv *patterns = &collecting->patterns;
     for (size_t i = 0; i < patterns->n; i++) {
         const char *pattern = patterns->v[i];
         AUTO_FREE char *error = NULL;
         size_t before = found->n;
         while (fetched && *pattern == '/')
             pattern++;
-        if (plan_glob(folder, pattern, found, &error) < 0)
+        bool seen = plan_glob_all(folder, pattern, found, &error) == 0;
+        collecting->blind |= !collecting->looked && !seen;
+        if (!seen)
             results_refuse(results, "%s", error);
-        else if (found->n == before)
+        else if (found->n == before && collecting->looked)
             results_refuse(results, "no file matches %s", patterns->v[i]);
     }
     /* They are arguments of the reader, which everybody on the machine can see. */
@@ -175,14 +180,17 @@ static void start_reader(struct execution *execution, const char *folder, const 
 {
     static const struct side_hooks hooks = {.bytes = on_reader_bytes, .done = on_read};
     AUTO_ARGV struct argv argv = ARGV_INIT;
+    uint64_t limit = execution->executor->rushed ? RUSHED_NS : READ_NS;
     strv_push(&argv.words, "/proc/self/exe");
     strv_push(&argv.words, RESULTS_READER);
     strv_copy(&argv.words, files);
     argv.cwd = xstrdup(folder);
-    execution->collecting.side = side_start(execution->executor->hands, &argv, READ_NS,
+    execution->collecting.side = side_start(execution->executor->hands, &argv, limit,
                                             execution->executor->launcher.mask, &hooks, execution);
-    if (!execution->collecting.side)
-        results_refuse(current(execution), "they cannot be read: %s", strerror(errno));
+    if (execution->collecting.side)
+        return;
+    results_refuse(current(execution), "they cannot be read: %s", strerror(errno));
+    execution->collecting.blind |= !execution->collecting.looked;
 }
 
 static void read_here(struct execution *execution)
@@ -230,6 +238,7 @@ static bool fetch(struct execution *execution, const char *kind)
     execution->launch.command.fetches += !collecting->looked;
     collecting->side =
         far_fetch(execution, kind, &collecting->patterns, &hooks, &collecting->folder, &found);
+    collecting->blind |= found != 0 && !collecting->side && !collecting->looked;
     if (found != 0 && !collecting->side)
         results_refuse(current(execution), "they cannot be fetched: %s",
                        found < 0 ? "its builder has no command for that" : strerror(errno));
@@ -245,8 +254,13 @@ bool results_looked(struct execution *execution)
     if (wanted && find_patterns(execution, &collecting->before) == 0 &&
         (!execution->launch.command.fetches || !fetch(execution, BEFORE)))
         read_here(execution);
-    collecting->looked = !collecting->side;
-    return collecting->looked;
+    if (collecting->side)
+        return false;
+    collecting->looked = true;
+    uint64_t wait_ms = apart_ms(execution);
+    if (wait_ms > 0)
+        uv_timer_start(&execution->timer, on_apart, wait_ms, 0);
+    return wait_ms == 0;
 }
 
 void results_since(struct execution *execution)
@@ -279,7 +293,7 @@ static bool is_old(const struct execution *execution, const struct results_file 
     const struct collecting *collecting = &execution->collecting;
     if (!SAFEGUARD(results_are_new))
         return false;
-    if (!collecting->blind)
+    if (was_there(execution, file) || !collecting->blind)
         return was_there(execution, file);
     const struct plan *plan = execution->executor->launcher.plan;
     bool here = plan_slot_host(plan, execution->task->slot) == &plan->hosts[PLACE_LOCAL];
@@ -307,9 +321,12 @@ static void check_files(struct execution *execution)
             results_refuse(results, "%s was there before, and was not written again", file->name);
             continue;
         }
-        const struct results_owner *owner = results_take(
-            &execution->executor->taken, identity(execution, file), task->step->name, task->number);
-        if (owner && SAFEGUARD(results_are_own))
+        const struct results_owner *owner =
+            results_take(&execution->executor->taken, identity(execution, file), task->step->name,
+                         task->number, task->attempt);
+        bool own = owner && owner->number == task->number && owner->attempt == task->attempt &&
+                   strcmp(owner->step, task->step->name) == 0;
+        if (owner && !own && SAFEGUARD(results_are_own))
             results_refuse(results,
                            "%s was written by command %u of %s: give each command a name of its "
                            "own, as by {number}",
@@ -328,7 +345,7 @@ static bool wants_reading(struct execution *execution)
         execution->start_timed_out || execution->end.unread)
         return false;
     int outcome = classify(execution->task->step, &execution->end, &result, &reason);
-    return outcome == CIPLUG_PASSED || outcome == CIPLUG_FAILED;
+    return outcome == CIPLUG_PASSED || outcome == CIPLUG_FAILED || outcome == CIPLUG_SKIPPED;
 }
 
 bool results_collected(struct execution *execution)
@@ -367,7 +384,9 @@ static void judge_whole(struct execution *execution)
         skipped += outcome == CIPLUG_SKIPPED;
     }
     if (bad > 0) {
-        strbuf_addstr(&text, result->outcome == CIPLUG_PASSED ? "exit code 0, but " : "");
+        strbuf_addstr(&text, result->outcome == CIPLUG_PASSED    ? "exit code 0, but "
+                             : result->outcome == CIPLUG_SKIPPED ? "but "
+                                                                 : "");
         results_say_bad(results, RESULTS_NO_UNIT, true, &text);
         result->outcome = SAFEGUARD(results_count) ? CIPLUG_FAILED : result->outcome;
     } else if (skipped == results->n_cases && result->outcome == CIPLUG_PASSED) {
@@ -420,10 +439,14 @@ void results_judge(struct execution *execution)
     struct results *results = &collecting->now;
     struct ciplug_result *result = &execution->result;
     size_t n = execution->task->n_units;
-    bool told = result->outcome == CIPLUG_PASSED || result->outcome == CIPLUG_FAILED;
+    bool skipped = result->outcome == CIPLUG_SKIPPED;
+    bool told = skipped || result->outcome == CIPLUG_PASSED || result->outcome == CIPLUG_FAILED;
     if (!collecting->read || !told)
         return;
     check_files(execution);
+    /* What was skipped need not have written anything. */
+    if (skipped && (results->problem || results->n_cases == 0))
+        return;
     if (results->n_cases == 0)
         results_refuse(results, "there is no case in them");
     if (results->problem && SAFEGUARD(results_are_whole)) {
@@ -434,7 +457,9 @@ void results_judge(struct execution *execution)
         return;
     }
     results_match(results, n > 1 ? items_of(execution) : NULL, n > 1 ? n : 0);
-    bool items = n > 1 && tells_of_items(execution);
+    /* What they printed together cannot be taken apart for those who read it as items. */
+    bool source = resume_is_source(execution->executor->launcher.plan, execution->task->step);
+    bool items = n > 1 && !source && !results->partial && tells_of_items(execution);
     judge_whole(execution);
     if (items)
         judge_items(execution);

@@ -10,13 +10,14 @@
 #include <string.h>
 
 #define SUITES_DEEP 64
+#define WORD_MAX    1024      /* of a word that was cut */
 #define PIECE       (1 << 20) /* expat takes an int */
 
 /* A <testsuite> or <testsuites> that is open. */
 struct suite {
     char *name, *file;
-    uint64_t says_bad; /* failures and errors that it counts */
-    uint64_t bad;      /* cases in it that are so */
+    uint64_t says_bad, says; /* failures and errors that it counts; all tests */
+    uint64_t bad, cases;     /* cases in it that are so; all */
 };
 
 /* The case that is open: copies of what it says. */
@@ -37,7 +38,8 @@ struct junit_parser {
     void *data;
     struct suite suites[SUITES_DEEP];
     size_t deep;
-    bool rooted; /* the root was seen */
+    bool rooted;  /* the root was seen */
+    bool partial; /* a suite counts more than it shows */
     struct open_case c;
     bool in_text;   /* inside of what gives the case its outcome */
     unsigned below; /* elements inside of that */
@@ -62,12 +64,25 @@ static const char *attribute(const XML_Char **attributes, const char *name)
     return NULL;
 }
 
+/* Where a text is cut, its last word goes, too: it may be half of a secret, which nobody would know
+ * for one. */
+static size_t whole_words(const char *text, size_t cut)
+{
+    size_t end = cut;
+    while (end > 0 && cut - end < WORD_MAX && !strchr(" \t\r\n", text[end - 1]))
+        end--;
+    return utf8_cut(text, cut, end);
+}
+
 static char *value_of(const XML_Char **attributes, const char *name)
 {
     const char *value = attribute(attributes, name);
     if (!value)
         value = "";
-    return xstrndup(value, utf8_cut(value, strlen(value), JUNIT_VALUE_MAX));
+    size_t length = strlen(value);
+    if (length > JUNIT_VALUE_MAX)
+        length = whole_words(value, utf8_cut(value, length, JUNIT_VALUE_MAX));
+    return xstrndup(value, length);
 }
 
 /* Seconds with a fraction, as "1.5", "1,234.5" (Surefire), "2e-05" (pytest); else 0. */
@@ -104,6 +119,7 @@ static void open_suite(struct junit_parser *parser, const XML_Char **attributes)
         .name = value_of(attributes, "name"),
         .file = value_of(attributes, attribute(attributes, "file") ? "file" : "filepath"),
         .says_bad = count_of(attributes, "failures") + count_of(attributes, "errors"),
+        .says = count_of(attributes, "tests"),
     };
     parser->rooted = true;
 }
@@ -121,8 +137,11 @@ static void close_suite(struct junit_parser *parser)
     if (suite->says_bad > 0 && suite->bad == 0 && SAFEGUARD(results_add_up))
         refuse(parser, "it counts failures, and no case failed in suite ",
                *suite->name ? suite->name : "without a name");
-    if (parser->deep > 0)
+    parser->partial |= suite->says_bad > suite->bad || suite->says > suite->cases;
+    if (parser->deep > 0) {
         parser->suites[parser->deep - 1].bad += suite->bad;
+        parser->suites[parser->deep - 1].cases += suite->cases;
+    }
     clear_suite(suite);
 }
 
@@ -180,6 +199,7 @@ static void close_case(struct junit_parser *parser)
         .message = c->message ? c->message : "",
         .text = strbuf_text(&c->text),
     };
+    suite->cases++;
     suite->bad += c->outcome == CIPLUG_FAILED || c->outcome == CIPLUG_ERROR;
     parser->found(parser->data, &test);
     clear_case(c);
@@ -275,6 +295,8 @@ static void XMLCALL on_text(void *data, const XML_Char *text, int length)
     size_t room = JUNIT_TEXT_MAX - all->len;
     parser->c.full = (size_t)length > room;
     strbuf_add(all, text, utf8_cut(text, (size_t)length, room));
+    if (parser->c.full)
+        strbuf_cut(all, whole_words(all->buf, all->len));
 }
 
 struct junit_parser *junit_parser_new(void (*found)(void *data, const struct ciplug_test *test),
@@ -307,6 +329,11 @@ int junit_parse(struct junit_parser *parser, const void *bytes, size_t length, b
             return -1;
     }
     return parse_piece(parser, at, length, last);
+}
+
+bool junit_parser_partial(const struct junit_parser *parser)
+{
+    return parser->partial;
 }
 
 const char *junit_parser_error(const struct junit_parser *parser)

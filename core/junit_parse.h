@@ -26,6 +26,9 @@ struct junit_parser *junit_parser_new(void (*found)(void *data, const struct cip
 int junit_parse(struct junit_parser *parser, const void *bytes, size_t length, bool last);
 /* After -1: why, with the line ("line 3: mismatched tag"). The parser's own. */
 const char *junit_parser_error(const struct junit_parser *parser);
+/* Whether some suite counts more cases, or more failures and errors, than it shows: it was cut
+ * short (fail-fast, a crash), so that what it shows is true, and not all. */
+bool junit_parser_partial(const struct junit_parser *parser);
 void junit_parser_free(struct junit_parser *parser);
 
 #endif

@@ -22,6 +22,7 @@ struct walk {
     int fd; /* the folder in which relative patterns start */
     struct strv parts;
     bool files_only, folders_only;
+    bool strict;        /* what may not be read is an error */
     struct strbuf path; /* so far, as it will stand in the item */
     struct strv found;
     char *error;
@@ -40,7 +41,7 @@ static int cannot(struct walk *w, const char *what)
 {
     if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
         return 0;
-    if (errno == EACCES) {
+    if (errno == EACCES && !w->strict) {
         msg(MSG_WARNING, "cannot look into %s for items: %s", what, strerror(errno));
         return 0;
     }
@@ -192,14 +193,14 @@ static void take_sorted(struct walk *w, struct strv *to)
     }
 }
 
-int plan_glob(const char *dir, const char *pattern, struct strv *to, char **error)
+static int glob_in(const char *dir, const char *pattern, bool strict, struct strv *to, char **error)
 {
     AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         *error = xasprintf("%s: %s", dir, strerror(errno));
         return -1;
     }
-    struct walk w = {.fd = fd};
+    struct walk w = {.fd = fd, .strict = strict};
     split_pattern(&w, pattern);
     int result = walk(&w, 0);
     if (result == 0)
@@ -210,4 +211,14 @@ int plan_glob(const char *dir, const char *pattern, struct strv *to, char **erro
     strv_free(&w.found);
     strbuf_free(&w.path);
     return result;
+}
+
+int plan_glob(const char *dir, const char *pattern, struct strv *found, char **error)
+{
+    return glob_in(dir, pattern, false, found, error);
+}
+
+int plan_glob_all(const char *dir, const char *pattern, struct strv *found, char **error)
+{
+    return glob_in(dir, pattern, true, found, error);
 }

@@ -110,6 +110,8 @@ bool plan_is_glob(const char *word);
 /* Add the files below `dir` that match, sorted bytewise, each once. 0, or -1 with *error (the
  * caller's). */
 int plan_glob(const char *dir, const char *pattern, struct strv *found, char **error);
+/* The same where nothing may be missed: a folder that may not be read is an error, too. */
+int plan_glob_all(const char *dir, const char *pattern, struct strv *found, char **error);
 
 /* --- plan_split.c --- */
 

@@ -34,6 +34,7 @@ struct results {
     struct results_case *cases;
     size_t n_cases, a_cases;
     char *problem; /* why they cannot be believed, the first one; NULL: they can, so far */
+    bool partial;  /* some file counts more cases or failures than it shows */
     bool ended;    /* the reader came to its end */
     struct strbuf in;
 };

@@ -104,6 +104,8 @@ static void read_cases(struct reader *reader, int fd, const char *path, const st
         put_bad(reader, path, strerror(errno));
     else if (status < 0)
         put_bad(reader, path, junit_parser_error(parser));
+    if (junit_parser_partial(parser))
+        put(reader, "L");
     put_file(reader, path, st, hash);
     junit_parser_free(parser);
 }

@@ -8,6 +8,7 @@
  *   B text                                 a file is refused: which, and why
  *   F name inode size mtime ctime hash     a file whose cases came before (times in ns; the hash
  *                                          is that of its bytes)
+ *   L                                      a file counts more than it shows
  *   E                                      the end: there is no more
  */
 #ifndef CIPLUG_CORE_RESULTS_READER_H

@@ -25,14 +25,14 @@ static void grow(struct results_taken *taken)
 }
 
 const struct results_owner *results_take(struct results_taken *taken, uint64_t file,
-                                         const char *step, uint32_t number)
+                                         const char *step, uint32_t number, uint32_t attempt)
 {
     if (taken->n >= taken->room / 2)
         grow(taken);
     struct results_owner *slot = slot_of(taken, file ? file : 1);
     if (slot->file)
         return slot;
-    *slot = (struct results_owner){file ? file : 1, xstrdup(step), number};
+    *slot = (struct results_owner){file ? file : 1, xstrdup(step), number, attempt};
     taken->n++;
     return NULL;
 }

@@ -11,7 +11,7 @@
 struct results_owner {
     uint64_t file; /* what tells it from others and from a later one of its name; 0: free */
     char *step;
-    uint32_t number;
+    uint32_t number, attempt;
 };
 
 /* Starts zeroed. */
@@ -22,7 +22,7 @@ struct results_taken {
 
 /* Take it. NULL, or who has it already (borrowed until the next call). */
 const struct results_owner *results_take(struct results_taken *taken, uint64_t file,
-                                         const char *step, uint32_t number);
+                                         const char *step, uint32_t number, uint32_t attempt);
 void results_taken_free(struct results_taken *taken);
 
 #endif

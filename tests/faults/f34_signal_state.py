@@ -10,7 +10,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from harness import Case, main  # noqa: E402
+from harness import Case, main, wait_for  # noqa: E402
 
 INI = "[step s]\nworkers = 1\ncount = 3\ncommand =\n    case {number} in\n    2) exit 7 ;;\n    3) kill -SEGV $$ ;;\n    esac\n"
 ALL = set(range(1, 65)) - {signal.SIGKILL, signal.SIGSTOP, 32, 33}
@@ -69,6 +69,18 @@ class Hostile(Case):
         running.send(signal.SIGTERM)
         self.assertEqual(running.wait().status, 143)
 
+    def test_a_blocked_question_is_answered(self):
+        running = self.start("[step s]\noutput = none\ncommand = echo last-$((6 * 7)); : > up; until [ -e go ]; do sleep 0.02; done\n",
+                             preexec=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}))
+        self.wait_file("up")
+
+        def asked():
+            running.send(signal.SIGUSR1)
+            return "last-42" in running.out() + running.err()
+        wait_for(asked, "the answer")
+        self.write("go", "")
+        self.assertEqual(running.wait().status, 0)
+
     def test_nohup_stays_deaf_to_hup_and_so_do_its_commands(self):
         running = self.start("[step s]\ncommand = : > up; until [ -e go ]; do sleep 0.02; done; grep SigIgn /proc/self/status\n",
                              preexec=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
@@ -80,6 +92,6 @@ class Hostile(Case):
 
 
 if __name__ == "__main__":
-    main(controls={"empty_signal_mask": "Hostile.test_a_blocked_term_still_ends_it",
+    main(controls={"empty_signal_mask": "Hostile.test_a_blocked_question_is_answered",
                    "default_signals": "Hostile.test_commands_get_defaults_and_an_empty_mask",
                    "usual_priority": "Hostile.test_commands_have_the_callers_priority"})

@@ -126,7 +126,7 @@ class Broken(Refused):
 
 
 if __name__ == "__main__":
-    main(controls={"results_are_new": ["Old.test_planted", "Old.test_of_an_earlier_attempt"],
+    main(controls={"results_are_new": ["Old.test_planted", "Old.test_one_among_new_ones"],
                    "results_are_own": "Others.test_of_another_command",
                    "results_are_whole": ["Broken.test_torn", "Broken.test_missing"],
                    "results_add_up": "Broken.test_counts_failures_that_it_does_not_show",

@@ -159,25 +159,26 @@ static size_t keep(size_t before, const char *text, size_t piece)
     return text_length;
 }
 
-static void text_is_cut_between_characters(void **state)
+/* A word is not cut in two, so that a part of a secret is not taken for something else. */
+static void text_is_cut_between_words(void **state)
 {
     (void)state;
     static const size_t pieces[] = {1, 1000, 1 << 20};
     for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
         size_t piece = pieces[i];
         assert_int_equal(keep(JUNIT_TEXT_MAX, "", piece), JUNIT_TEXT_MAX);
-        assert_int_equal(keep(JUNIT_TEXT_MAX, "abc", piece), JUNIT_TEXT_MAX);
-        assert_string_equal(text_end, "xxxx");
         assert_int_equal(keep(JUNIT_TEXT_MAX - 3, "\u20ac", piece), JUNIT_TEXT_MAX);
         assert_string_equal(text_end + 1, "\u20ac");
+        assert_int_equal(keep(JUNIT_TEXT_MAX - 5, " secret", piece), JUNIT_TEXT_MAX - 4);
+        assert_string_equal(text_end, "xxx ");
         /* What comes after a character that had no room is not kept either. */
-        assert_int_equal(keep(JUNIT_TEXT_MAX - 2, "\u20acz", piece), JUNIT_TEXT_MAX - 2);
-        assert_int_equal(keep(JUNIT_TEXT_MAX - 3, "\U0001f600\nz", piece), JUNIT_TEXT_MAX - 3);
-        assert_int_equal(keep(3 * JUNIT_TEXT_MAX, "\n", piece), JUNIT_TEXT_MAX);
-        assert_int_equal(keep(JUNIT_TEXT_MAX, "</failure><failure>more", piece), JUNIT_TEXT_MAX);
-        assert_int_equal(keep(JUNIT_TEXT_MAX - 1, "</failure><failure>more", piece),
+        assert_int_equal(keep(JUNIT_TEXT_MAX - 3, "\n\u20acz", piece), JUNIT_TEXT_MAX - 2);
+        assert_int_equal(keep(JUNIT_TEXT_MAX - 4, "\n\U0001f600\nz", piece), JUNIT_TEXT_MAX - 3);
+        assert_int_equal(keep(JUNIT_TEXT_MAX - 4, "\nab</failure><failure>more", piece),
                          JUNIT_TEXT_MAX);
-        assert_string_equal(text_end, "xxx\n");
+        /* A word as long as a book is cut somewhere. */
+        size_t kept = keep(3 * JUNIT_TEXT_MAX, "\n", piece);
+        assert_true(kept < JUNIT_TEXT_MAX && kept > JUNIT_TEXT_MAX / 2);
     }
 }
 
@@ -196,7 +197,7 @@ int main(void)
         cmocka_unit_test(other_elements_may_be_very_deep),
         cmocka_unit_test(encodings_are_utf8_in_the_end),
         cmocka_unit_test(what_is_in_no_known_encoding_is_refused),
-        cmocka_unit_test(text_is_cut_between_characters),
+        cmocka_unit_test(text_is_cut_between_words),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
 }
