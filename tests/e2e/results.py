@@ -68,6 +68,10 @@ class One(Results):
         self.step("command = sh tool r.xml flaky", "results = r.xml")
         self.assertEqual((self.cases()[0]["outcome"], self.cases()[0]["flags"]), ("passed", ["flaky"]))
 
+    def test_a_skip_code_hides_no_failed_case(self):
+        ended = self.step("command = sh tool r.xml a bad; exit 77", "skip_codes = 77", "results = r.xml")
+        self.assertEqual((ended.status, self.run_of().one("s")["outcome"]), (1, "failed"), ended.all)
+
     def test_a_skip_code_is_no_case_for_them(self):
         ended = self.step("command = exit 77", "skip_codes = 77", "results = r.xml")
         self.assertEqual((ended.status, self.run_of().one("s")["outcome"]), (0, "skipped"))
