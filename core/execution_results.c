@@ -57,27 +57,6 @@ static int find_patterns(struct execution *execution, struct results *results)
     return results->problem ? -1 : 0;
 }
 
-static int by_bytes(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static void sort_once(struct strv *names)
-{
-    size_t n = 0;
-    if (names->n > 1)
-        qsort(names->v, names->n, sizeof *names->v, by_bytes);
-    for (size_t i = 0; i < names->n; i++) {
-        if (n > 0 && strcmp(names->v[n - 1], names->v[i]) == 0)
-            free(names->v[i]);
-        else
-            names->v[n++] = names->v[i];
-    }
-    names->n = n;
-    if (names->v)
-        names->v[n] = NULL;
-}
-
 /* Files below `folder`; once the command has ended each pattern has to find one. In what was
  * fetched names are relative. */
 static void find_files(struct execution *execution, const char *folder, bool fetched,
@@ -103,7 +82,7 @@ static void find_files(struct execution *execution, const char *folder, bool fet
         if (plan_holds_secret(execution->executor->launcher.plan, found->v[i]))
             results_refuse(results, "a file has a secret in its name");
     }
-    sort_once(found);
+    strv_sort_once(found);
 }
 
 /* ---- reading ---- */

@@ -178,19 +178,10 @@ static int walk(struct walk *w, size_t at)
     return walk_each(w, &names, at + 1);
 }
 
-static int by_bytes(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 static void take_sorted(struct walk *w, struct strv *to)
 {
-    if (w->found.n)
-        qsort(w->found.v, w->found.n, sizeof *w->found.v, by_bytes);
-    for (size_t i = 0; i < w->found.n; i++) {
-        if (i == 0 || strcmp(w->found.v[i - 1], w->found.v[i]) != 0)
-            strv_push(to, w->found.v[i]);
-    }
+    strv_sort_once(&w->found);
+    strv_copy(to, &w->found);
 }
 
 static int glob_in(const char *dir, const char *pattern, bool strict, struct strv *to, char **error)

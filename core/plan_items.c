@@ -35,11 +35,6 @@ void plan_free_units(struct step *step)
 
 /* --- sources --- */
 
-static int by_bytes(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 /* `seen`: what globs before found, sorted. */
 static int add_glob(const struct plan *plan, const char *pattern, struct strv *items,
                     struct strv *seen, char **error)
@@ -49,13 +44,12 @@ static int add_glob(const struct plan *plan, const char *pattern, struct strv *i
         return -1;
     size_t before = seen->n;
     for (size_t i = 0; i < found.n; i++) {
-        if (before && bsearch(&found.v[i], seen->v, before, sizeof *seen->v, by_bytes))
+        if (before && bsearch(&found.v[i], seen->v, before, sizeof *seen->v, strv_order))
             continue;
         strv_push(items, found.v[i]);
         strv_push(seen, found.v[i]);
     }
-    if (seen->n)
-        qsort(seen->v, seen->n, sizeof *seen->v, by_bytes);
+    strv_sort(seen);
     return 0;
 }
 

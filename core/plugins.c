@@ -207,15 +207,9 @@ static void list_folder(const char *path, struct strv *names)
     closedir(folder);
 }
 
-static int compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 void plugins_list(const struct plugins *plugins, struct strv *names)
 {
     for (size_t i = 0; i < plugins->path.n; i++)
         list_folder(plugins->path.v[i], names);
-    if (names->n > 1)
-        qsort(names->v, names->n, sizeof *names->v, compare);
+    strv_sort(names);
 }

@@ -70,11 +70,6 @@ static void add_uses(struct keying *keying, const struct use *uses, size_t n)
     }
 }
 
-static int by_bytes(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 /* As the command sees it: the host's win, and order is nothing. */
 static void add_env(struct keying *keying)
 {
@@ -83,8 +78,7 @@ static void add_env(struct keying *keying)
         strv_setenv(&env, keying->step->env[i].text);
     for (size_t i = 0; i < keying->host->n_env; i++)
         strv_setenv(&env, keying->host->env[i].text);
-    if (env.n)
-        qsort(env.v, env.n, sizeof *env.v, by_bytes);
+    strv_sort(&env);
     for (size_t i = 0; i < env.n; i++)
         add_template(keying, env.v[i]);
 }

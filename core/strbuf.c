@@ -138,6 +138,32 @@ bool strv_same(const struct strv *a, const struct strv *b)
     return a->n == b->n;
 }
 
+int strv_order(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+void strv_sort(struct strv *sv)
+{
+    if (sv->n > 1)
+        qsort(sv->v, sv->n, sizeof *sv->v, strv_order);
+}
+
+void strv_sort_once(struct strv *sv)
+{
+    size_t n = 0;
+    strv_sort(sv);
+    for (size_t i = 0; i < sv->n; i++) {
+        if (n > 0 && strcmp(sv->v[n - 1], sv->v[i]) == 0)
+            free(sv->v[i]);
+        else
+            sv->v[n++] = sv->v[i];
+    }
+    if (n < sv->n)
+        sv->v[n] = NULL;
+    sv->n = n;
+}
+
 bool strv_has(const struct strv *sv, const char *text)
 {
     for (size_t i = 0; i < sv->n; i++) {

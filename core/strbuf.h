@@ -57,6 +57,11 @@ void strv_free(struct strv *sv);
 void strv_copy(struct strv *to, const struct strv *from); /* adds copies of all */
 /* Whether they hold the same texts in the same order. */
 bool strv_same(const struct strv *a, const struct strv *b);
+/* Bytewise. */
+void strv_sort(struct strv *sv);
+void strv_sort_once(struct strv *sv); /* and each text once */
+/* The order of strv_sort(), for bsearch(3) in it. */
+int strv_order(const void *left, const void *right);
 bool strv_has(const struct strv *sv, const char *text);
 /* Words separated by white space are added; no quoting. */
 void strv_split(struct strv *sv, const char *text);
