@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -354,22 +355,17 @@ static void say(struct execution *execution, const char *text)
 static void judge_whole(struct execution *execution)
 {
     const struct results *results = &execution->collecting.now;
+    const struct results_sum *all = results_sum(results, RESULTS_ALL);
     struct ciplug_result *result = &execution->result;
     AUTO_STRBUF struct strbuf text = STRBUF_INIT;
-    size_t bad = 0, skipped = 0;
-    for (size_t i = 0; i < results->n_cases; i++) {
-        int32_t outcome = results->cases[i].test.outcome;
-        bad += outcome == CIPLUG_FAILED || outcome == CIPLUG_ERROR;
-        skipped += outcome == CIPLUG_SKIPPED;
-    }
-    if (bad > 0) {
+    if (all->outcome == CIPLUG_FAILED) {
         strbuf_addstr(&text, result->outcome == CIPLUG_PASSED    ? "exit code 0, but "
                              : result->outcome == CIPLUG_SKIPPED ? "but "
                                                                  : "");
-        results_say_bad(results, RESULTS_NO_UNIT, true, &text);
+        results_say_bad(results, RESULTS_ALL, &text);
         result->outcome = SAFEGUARD(results_count) ? CIPLUG_FAILED : result->outcome;
-    } else if (skipped == results->n_cases && result->outcome == CIPLUG_PASSED) {
-        strbuf_addf(&text, "all %zu cases were skipped", skipped);
+    } else if (all->outcome == CIPLUG_SKIPPED && result->outcome == CIPLUG_PASSED) {
+        strbuf_addf(&text, "all %" PRIu64 " cases were skipped", all->skipped);
         result->outcome = CIPLUG_SKIPPED;
     }
     if (text.len)
@@ -380,17 +376,12 @@ static void judge_whole(struct execution *execution)
 static bool tells_of_items(const struct execution *execution)
 {
     const struct results *results = &execution->collecting.now;
-    struct results_sum none, some;
-    size_t bad = 0;
-    results_sum(results, RESULTS_NO_UNIT, &none);
-    for (size_t i = 0; i < execution->task->n_units; i++) {
-        results_sum(results, i, &some);
-        bad += some.bad;
-    }
     /* Nor does what a command left behind, where that is a failure. */
     bool leaked = (execution->result.flags & CIPLUG_FLAG_LEAKED) &&
                   execution->task->step->on_leak == ON_LEAK_FAIL;
-    return none.bad == 0 && !leaked && (bad > 0 || execution->result.outcome == CIPLUG_PASSED);
+    return results_sum(results, RESULTS_NO_UNIT)->bad == 0 && !leaked &&
+           (results_sum(results, RESULTS_ALL)->bad > 0 ||
+            execution->result.outcome == CIPLUG_PASSED);
 }
 
 static void judge_items(struct execution *execution)
@@ -398,11 +389,8 @@ static void judge_items(struct execution *execution)
     struct collecting *collecting = &execution->collecting;
     size_t n = execution->task->n_units;
     collecting->verdicts = xcalloc(n, sizeof *collecting->verdicts);
-    for (size_t i = 0; i < n; i++) {
-        struct results_sum sum;
-        results_sum(&collecting->now, i, &sum);
-        collecting->verdicts[i].ending.outcome = sum.outcome;
-    }
+    for (size_t i = 0; i < n; i++)
+        collecting->verdicts[i].ending.outcome = results_sum(&collecting->now, i)->outcome;
 }
 
 static const char *const *items_of(const struct execution *execution)

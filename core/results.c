@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "results.h"
+#include "event.h"
 #include "util.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +144,7 @@ void results_free(struct results *results)
         free(results->cases[i].block);
     free(results->files);
     free(results->cases);
+    free(results->sums);
     free(results->problem);
     strbuf_free(&results->in);
     *results = (struct results){0};
@@ -149,43 +152,56 @@ void results_free(struct results *results)
 
 /* ---- sums ---- */
 
-static bool is_bad(const struct ciplug_test *test)
+static void add_to(struct results_sum *sum, const struct ciplug_test *test)
 {
-    return test->outcome == CIPLUG_FAILED || test->outcome == CIPLUG_ERROR;
+    sum->cases++;
+    sum->bad += outcome_bad(test->outcome);
+    sum->skipped += test->outcome == CIPLUG_SKIPPED;
+    sum->duration_ns += test->duration_ns;
 }
 
-void results_sum(const struct results *results, size_t unit, struct results_sum *sum)
+static size_t sum_at(const struct results *results, size_t unit)
 {
-    *sum = (struct results_sum){0};
+    if (unit == RESULTS_ALL)
+        return results->n_units + 1;
+    return unit == RESULTS_NO_UNIT ? results->n_units : unit;
+}
+
+void results_add_up(struct results *results, size_t n_units)
+{
+    results->n_units = n_units;
+    free(results->sums);
+    results->sums = xcalloc(n_units + 2, sizeof *results->sums);
     for (size_t i = 0; i < results->n_cases; i++) {
         const struct results_case *c = &results->cases[i];
-        if (c->unit != unit)
-            continue;
-        sum->cases++;
-        sum->bad += is_bad(&c->test);
-        sum->skipped += c->test.outcome == CIPLUG_SKIPPED;
-        sum->duration_ns += c->test.duration_ns;
+        add_to(&results->sums[sum_at(results, c->unit)], &c->test);
+        add_to(&results->sums[sum_at(results, RESULTS_ALL)], &c->test);
     }
-    if (sum->bad > 0)
-        sum->outcome = CIPLUG_FAILED;
-    else if (sum->cases > 0)
-        sum->outcome = sum->skipped == sum->cases ? CIPLUG_SKIPPED : CIPLUG_PASSED;
+    for (size_t i = 0; i < n_units + 2; i++) {
+        struct results_sum *sum = &results->sums[i];
+        if (sum->bad > 0)
+            sum->outcome = CIPLUG_FAILED;
+        else if (sum->cases > 0)
+            sum->outcome = sum->skipped == sum->cases ? CIPLUG_SKIPPED : CIPLUG_PASSED;
+    }
 }
 
-void results_say_bad(const struct results *results, size_t unit, bool all, struct strbuf *out)
+const struct results_sum *results_sum(const struct results *results, size_t unit)
+{
+    return &results->sums[sum_at(results, unit)];
+}
+
+void results_say_bad(const struct results *results, size_t unit, struct strbuf *out)
 {
     AUTO_STRBUF struct strbuf names = STRBUF_INIT;
-    size_t cases = 0, bad = 0;
-    for (size_t i = 0; i < results->n_cases; i++) {
+    const struct results_sum *sum = results_sum(results, unit);
+    size_t said = 0;
+    for (size_t i = 0; i < results->n_cases && said < NAMES_SAID && said < sum->bad; i++) {
         const struct results_case *c = &results->cases[i];
-        if (!all && c->unit != unit)
-            continue;
-        cases++;
-        if (!is_bad(&c->test))
-            continue;
-        if (bad++ < NAMES_SAID)
-            strbuf_addf(&names, "%s%s", bad == 1 ? "" : ", ", c->test.name);
+        if ((unit == RESULTS_ALL || c->unit == unit) && outcome_bad(c->test.outcome))
+            strbuf_addf(&names, "%s%s", said++ == 0 ? "" : ", ", c->test.name);
     }
-    strbuf_addf(out, "%zu of %zu case%s failed: %s%s", bad, cases, cases == 1 ? "" : "s",
-                strbuf_text(&names), bad > NAMES_SAID ? ", ..." : "");
+    strbuf_addf(out, "%" PRIu64 " of %" PRIu64 " case%s failed: %s%s", sum->bad, sum->cases,
+                sum->cases == 1 ? "" : "s", strbuf_text(&names),
+                sum->bad > NAMES_SAID ? ", ..." : "");
 }

@@ -218,5 +218,6 @@ void results_match(struct results *results, const char *const *items, size_t n)
         struct results_case *c = &results->cases[i];
         c->unit = n <= 1 ? 0 : unit_of(&names, &c->test);
     }
+    results_add_up(results, n > 1 ? n : 1);
     names_free(&names);
 }

@@ -182,16 +182,15 @@ static void emit_verdict(struct run *run, const struct execution *execution, siz
     launch_describe(&launch, &run->executor.launcher, &place);
     struct journal_extra extra = extra_of(run, task->step, batch->slot);
     AUTO_STRBUF struct strbuf reason = STRBUF_INIT;
-    struct results_sum sum;
-    results_sum(&execution->collecting.now, unit, &sum);
-    if (sum.bad > 0)
-        results_say_bad(&execution->collecting.now, unit, false, &reason);
+    const struct results_sum *sum = results_sum(&execution->collecting.now, unit);
+    if (sum->bad > 0)
+        results_say_bad(&execution->collecting.now, unit, &reason);
     struct ciplug_result result = execution->result;
     result.outcome = verdict->ending.outcome;
     result.flags = verdict->ending.flags;
     result.final = verdict->ending.final;
     result.exit_code = -1;
-    result.duration_ns = sum.duration_ns;
+    result.duration_ns = sum->duration_ns;
     result.reason = verdict->ending.reason ? verdict->ending.reason : strbuf_text(&reason);
     result.batch = batch->number;
     if (outcome_bad(result.outcome) && task->step->allow_failure)
