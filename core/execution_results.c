@@ -105,21 +105,25 @@ static uint64_t apart_ms(const struct execution *execution)
     return collecting->before.n_files == 0 ? 0 : seconds ? SECOND_MS : TICK_MS;
 }
 
+/* What was there before is known, as far as it can be. false: it comes back through
+ * execution_begin(). */
+static bool may_begin(struct execution *execution)
+{
+    uint64_t wait_ms = apart_ms(execution);
+    execution->collecting.looked = true;
+    if (wait_ms > 0)
+        uv_timer_start(&execution->timer, on_apart, wait_ms, 0);
+    return wait_ms == 0;
+}
+
 static void go_on(struct execution *execution)
 {
-    struct collecting *collecting = &execution->collecting;
-    if (collecting->looked) {
+    if (execution->collecting.looked || execution->stopped) {
+        execution->collecting.looked = true;
         execution_advance(execution);
-        return;
-    }
-    collecting->looked = true;
-    uint64_t wait_ms = apart_ms(execution);
-    if (execution->stopped)
-        execution_advance(execution);
-    else if (wait_ms > 0)
-        uv_timer_start(&execution->timer, on_apart, wait_ms, 0);
-    else
+    } else if (may_begin(execution)) {
         execution_begin(execution);
+    }
 }
 
 static struct results *current(struct execution *execution)
@@ -236,11 +240,7 @@ bool results_looked(struct execution *execution)
         read_here(execution);
     if (collecting->side)
         return false;
-    collecting->looked = true;
-    uint64_t wait_ms = apart_ms(execution);
-    if (wait_ms > 0)
-        uv_timer_start(&execution->timer, on_apart, wait_ms, 0);
-    return wait_ms == 0;
+    return may_begin(execution);
 }
 
 void results_since(struct execution *execution)
@@ -273,8 +273,10 @@ static bool is_old(const struct execution *execution, const struct results_file 
     const struct collecting *collecting = &execution->collecting;
     if (!SAFEGUARD(results_are_new))
         return false;
-    if (was_there(execution, file) || !collecting->blind)
-        return was_there(execution, file);
+    if (was_there(execution, file))
+        return true;
+    if (!collecting->blind)
+        return false;
     const struct plan *plan = execution->executor->launcher.plan;
     bool here = plan_slot_host(plan, execution->task->slot) == &plan->hosts[PLACE_LOCAL];
     uint64_t stamp = file->mtime_ns + (here ? 0 : SKEW_NS);
@@ -304,9 +306,7 @@ static void check_files(struct execution *execution)
         const struct results_owner *owner =
             results_take(&execution->executor->taken, identity(execution, file), task->step->name,
                          task->number, task->attempt);
-        bool own = owner && owner->number == task->number && owner->attempt == task->attempt &&
-                   strcmp(owner->step, task->step->name) == 0;
-        if (owner && !own && SAFEGUARD(results_are_own))
+        if (owner && SAFEGUARD(results_are_own))
             results_refuse(results,
                            "%s was written by command %u of %s: give each command a name of its "
                            "own, as by {number}",

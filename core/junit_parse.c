@@ -181,6 +181,11 @@ static void open_case(struct junit_parser *parser, const XML_Char **attributes)
         c->outcome = CIPLUG_SKIPPED;
 }
 
+static bool is_bad(int32_t outcome)
+{
+    return outcome == CIPLUG_FAILED || outcome == CIPLUG_ERROR;
+}
+
 static void close_case(struct junit_parser *parser)
 {
     struct open_case *c = &parser->c;
@@ -200,7 +205,7 @@ static void close_case(struct junit_parser *parser)
         .text = strbuf_text(&c->text),
     };
     suite->cases++;
-    suite->bad += c->outcome == CIPLUG_FAILED || c->outcome == CIPLUG_ERROR;
+    suite->bad += is_bad(c->outcome);
     parser->found(parser->data, &test);
     clear_case(c);
 }
@@ -219,7 +224,7 @@ static int32_t outcome_of(const char *element)
 static void open_ending(struct junit_parser *parser, int32_t outcome, const XML_Char **attributes)
 {
     struct open_case *c = &parser->c;
-    bool bad = c->outcome == CIPLUG_FAILED || c->outcome == CIPLUG_ERROR;
+    bool bad = is_bad(c->outcome);
     if (bad && outcome == CIPLUG_SKIPPED)
         return;
     if (!bad) {
@@ -249,10 +254,15 @@ static void open_in_case(struct junit_parser *parser, const char *element,
 
 /* ---- expat's calls ---- */
 
+static bool is_suite(const char *element)
+{
+    return strcmp(element, "testsuite") == 0 || strcmp(element, "testsuites") == 0;
+}
+
 static void XMLCALL on_start(void *data, const XML_Char *element, const XML_Char **attributes)
 {
     struct junit_parser *parser = data;
-    bool suite = strcmp(element, "testsuite") == 0 || strcmp(element, "testsuites") == 0;
+    bool suite = is_suite(element);
     if (parser->error.len)
         return;
     if (parser->in_text)
@@ -282,7 +292,7 @@ static void XMLCALL on_end(void *data, const XML_Char *element)
         parser->in_text = false;
     else if (strcmp(element, "testcase") == 0)
         close_case(parser);
-    else if (strcmp(element, "testsuite") == 0 || strcmp(element, "testsuites") == 0)
+    else if (is_suite(element))
         close_suite(parser);
 }
 

@@ -2,7 +2,9 @@
 #include "results_taken.h"
 #include "util.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct results_owner *slot_of(const struct results_taken *taken, uint64_t file)
 {
@@ -24,6 +26,12 @@ static void grow(struct results_taken *taken)
     free(old.slots);
 }
 
+static bool is_its(const struct results_owner *owner, const char *step, uint32_t number,
+                   uint32_t attempt)
+{
+    return owner->number == number && owner->attempt == attempt && strcmp(owner->step, step) == 0;
+}
+
 const struct results_owner *results_take(struct results_taken *taken, uint64_t file,
                                          const char *step, uint32_t number, uint32_t attempt)
 {
@@ -31,7 +39,7 @@ const struct results_owner *results_take(struct results_taken *taken, uint64_t f
         grow(taken);
     struct results_owner *slot = slot_of(taken, file ? file : 1);
     if (slot->file)
-        return slot;
+        return is_its(slot, step, number, attempt) ? NULL : slot;
     *slot = (struct results_owner){file ? file : 1, xstrdup(step), number, attempt};
     taken->n++;
     return NULL;

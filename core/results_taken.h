@@ -20,7 +20,8 @@ struct results_taken {
     size_t n, room;
 };
 
-/* Take it. NULL, or who has it already (borrowed until the next call). */
+/* Take it. NULL: it is its own, perhaps since before. Or who else has it (borrowed until the next
+ * call). */
 const struct results_owner *results_take(struct results_taken *taken, uint64_t file,
                                          const char *step, uint32_t number, uint32_t attempt);
 void results_taken_free(struct results_taken *taken);

@@ -84,21 +84,22 @@ static void take_tests(struct html *html, uint32_t attempt)
 void html_tests_of(struct html *html, uint32_t attempt, const struct ciplug_event *event)
 {
     const char *item = event->command->item;
-    if (!event->result->batch)
+    if (!event->result->batch) {
         take_tests(html, attempt);
+        return;
+    }
+    if (!item)
+        return;
     size_t low = html->first_test, high = html->next_test;
-    while (event->result->batch && item && low < high) {
+    while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (strcmp(html->tests[middle].item, item) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    for (; event->result->batch && item && low < html->next_test; low++) {
-        if (strcmp(html->tests[low].item, item) != 0)
-            break;
+    for (; low < html->next_test && strcmp(html->tests[low].item, item) == 0; low++)
         html->tests[low].attempt = attempt;
-    }
 }
 
 void html_tests_free(struct html *html)

@@ -381,6 +381,8 @@ static void a_file_is_taken_once(void **state)
     assert_null(results_take(&taken, 1, "other", 1, 1));
     assert_null(results_take(&taken, UINT64_MAX, "other", 2, 1));
     assert_int_equal(results_take(&taken, UINT64_MAX, "x", 9, 1)->number, 2);
+    assert_null(results_take(&taken, UINT64_MAX, "other", 2, 1));
+    assert_non_null(results_take(&taken, UINT64_MAX, "other", 2, 2));
     results_taken_free(&taken);
     assert_null(results_take(&taken, 0, "zero", 3, 1));
     assert_int_equal(results_take(&taken, 0, "x", 9, 1)->number, 3);
